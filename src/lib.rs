@@ -1,0 +1,10 @@
+//! bearward guards APIs and AI models with bearer tokens: one binary, a Kubernetes controller and a hyper data plane in
+//! one process.
+//!
+//! `docs/architecture.md` has the picture, the table of modules and the life of a request.
+
+pub mod clock;
+pub mod finding;
+pub mod name;
+pub mod secret;
+pub mod tasks;

@@ -1,0 +1,3 @@
+//! The `bearward` binary.
+
+fn main() {}
