@@ -3,6 +3,7 @@
 //!
 //! `docs/architecture.md` has the picture, the table of modules and the life of a request.
 
+pub mod api;
 pub mod clock;
 pub mod finding;
 pub mod name;

@@ -1,0 +1,160 @@
+//! TokenPolicy: which tokens are genuine, whose they are, and what upstreams learn of them.
+
+use std::collections::BTreeMap;
+
+use kube::{CustomResource, KubeSchema};
+use schemars::JsonSchema;
+use serde::{Deserialize, Serialize};
+
+use super::jwt::Jwt;
+use super::schema::{HEADER_NAME, LABEL, VISIBLE, exactly_one, label_map, without_description};
+use super::status::PolicyStatus;
+
+/// Which tokens are genuine, whose they are, and what upstreams learn of them.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, CustomResource, KubeSchema)]
+#[kube(
+    group = "bearward.dev",
+    version = "v1alpha1",
+    kind = "TokenPolicy",
+    plural = "tokenpolicies",
+    doc = "Which tokens are genuine, whose they are, and what upstreams learn of them.",
+    namespaced,
+    category = "bearward",
+    shortname = "tp",
+    derive = "PartialEq",
+    status = "PolicyStatus"
+)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct TokenPolicySpec {
+    /// The installation that enforces this object; every other leaves it alone. When unset, `bearward`.
+    /// Example: `internal`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 63), regex(pattern = LABEL))]
+    pub class: Option<String>,
+    /// Which claims, or labels of an API key, say who the caller is. When unset, each member as it says itself.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<Identity>,
+    /// What is accepted. A token is tried against the one entry that its form and issuer select, never against several.
+    /// Example: `[{name: corp, jwt: {issuer: "https://login.example.com/", audiences: [orders], keys: {discovery: {}}}}]`.
+    #[schemars(length(min = 1, max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
+    pub accept: Vec<Entry>,
+    /// What upstreams learn of the token. When unset, nothing: the credential is taken out of the request.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub forward: Option<Forward>,
+}
+
+/// Which claims, or labels of an API key, say who the caller is.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Identity {
+    /// The claim that names the subject. When unset, `sub`. Example: `sub`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128), regex(pattern = VISIBLE))]
+    pub subject: Option<String>,
+    /// The claims that name the client; the first that the token has. When unset, `client_id`, then `azp`.
+    /// Example: `[client_id, azp]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 4), inner(length(min = 1, max = 128), regex(pattern = VISIBLE)))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub client: Vec<String>,
+    /// The claim that names the team. When unset, there are no teams. Example: `team`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(min = 1, max = 128), regex(pattern = VISIBLE))]
+    pub team: Option<String>,
+}
+
+/// One kind of token: exactly one of `jwt` and `apiKeys`.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(validation = exactly_one(&["jwt", "apiKeys"]))]
+pub struct Entry {
+    /// What status, logs and CEL call it; unique in the object. Example: `corp`.
+    #[schemars(length(min = 1, max = 63), regex(pattern = LABEL))]
+    pub name: String,
+    /// JWTs of one issuer.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub jwt: Option<Jwt>,
+    /// API keys that bearward made, each in a Secret of the same namespace.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub api_keys: Option<ApiKeys>,
+}
+
+/// Which API keys are accepted, and where in a request.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ApiKeys {
+    /// Selects the Secrets of type `bearward.dev/api-key` that hold the keys. Example: `{matchLabels: {team: shop}}`.
+    pub selector: LabelSelector,
+    /// Where a key is looked for: `Bearer` is the header `Authorization`, the others are headers of that name. When
+    /// unset, all four. Example: `[Bearer, x-api-key]`.
+    #[serde(default, rename = "in", skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(min = 1, max = 4))]
+    #[x_kube(merge_strategy = ListMerge::Set)]
+    pub locations: Vec<KeyLocation>,
+}
+
+/// Which objects, by their labels.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct LabelSelector {
+    /// Labels that an object must have, every one. It cannot be empty, so that nothing is selected by accident.
+    /// Example: `{team: shop}`.
+    #[schemars(schema_with = "label_map")]
+    pub match_labels: BTreeMap<String, String>,
+}
+
+/// Where a request carries an API key.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline, transform = without_description)]
+pub enum KeyLocation {
+    /// The header `Authorization` with the scheme `Bearer`.
+    Bearer,
+    /// The header `x-api-key`, as the SDKs of Anthropic send it.
+    #[serde(rename = "x-api-key")]
+    XApiKey,
+    /// The header `x-goog-api-key`, as the SDKs of Google send it.
+    #[serde(rename = "x-goog-api-key")]
+    XGoogApiKey,
+    /// The header `api-key`, as the SDKs of Azure send it.
+    #[serde(rename = "api-key")]
+    ApiKey,
+}
+
+/// What upstreams learn of the token.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct Forward {
+    /// What becomes of the credential: `Strip` takes it out of the request, `Keep` sends it on. When unset, `Strip`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub credential: Option<CredentialForwarding>,
+    /// Claims to send on as headers. A header named here is removed from what clients send, on every route. A claim
+    /// that the token lacks sets no header. When unset, none. Example: `[{claim: sub, header: x-subject}]`.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 32))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["header".to_owned()]))]
+    pub claims: Vec<ClaimHeader>,
+}
+
+/// What becomes of the credential.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize, JsonSchema)]
+#[schemars(inline, transform = without_description)]
+pub enum CredentialForwarding {
+    /// The upstream does not see it.
+    #[default]
+    Strip,
+    /// The upstream sees it as the client sent it.
+    Keep,
+}
+
+/// One claim and the header that it becomes.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub struct ClaimHeader {
+    /// The name of a member of the token's claims, at their top level. Example: `sub`.
+    #[schemars(length(min = 1, max = 128), regex(pattern = VISIBLE))]
+    pub claim: String,
+    /// The header that it becomes; unique in the list. Example: `x-subject`.
+    #[schemars(length(min = 1, max = 128), regex(pattern = HEADER_NAME))]
+    pub header: String,
+}
