@@ -5,6 +5,7 @@
 
 pub mod clock;
 pub mod finding;
+pub mod jose;
 pub mod name;
 pub mod secret;
 pub mod tasks;
