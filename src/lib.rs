@@ -6,6 +6,7 @@
 pub mod api;
 pub mod clock;
 pub mod finding;
+pub mod jose;
 pub mod name;
 pub mod secret;
 pub mod tasks;

@@ -1,0 +1,49 @@
+//! Verifies and signs JWTs; the only code that can make a `Verified<Claims>`. No I/O.
+//!
+//! ```text
+//! text ─ Token::parse ─► Token ─ Expectation::verify(token, KeySet, now) ─► Verified<Claims>
+//!                                 check: algorithm, type, issuer, audience, times, required claims
+//!                                 select: the one key that the token may have been signed with
+//!                                 signature, last, because it costs ten times all the rest
+//! text ─ ApiKey::parse ─► ApiKey ─ ApiKeySet::verify(key, now) ─► Verified<Claims>
+//! ```
+//!
+//! Strict by default: RFC 7515, 7517, 7518, 7519, 8725 and 9068, and where they leave a choice, the safer one. Every
+//! refusal is a [`Reason`], which goes to logs and metrics and never to the client.
+//!
+//! Not here: fetching key sets, caching what was verified, sender constraint, revocation and the answer to the client.
+
+mod algorithm;
+mod api_key;
+mod base64url;
+mod check;
+mod claims;
+mod expectation;
+mod fingerprint;
+mod header;
+mod json;
+mod jwk;
+mod key;
+mod key_set;
+mod reason;
+mod scopes;
+mod sign;
+mod thumbprint;
+mod times;
+mod token;
+mod verified;
+
+pub use algorithm::{Algorithm, Family};
+pub use api_key::{ApiKey, ApiKeyRecord, ApiKeySet, InvalidApiKey, NewApiKey, NoRandomness};
+pub use claims::{Claims, VerifiedBy};
+pub use expectation::{Expectation, Profile, Terms, UnsafeExpectation};
+pub use fingerprint::{Fingerprint, FingerprintKey, TokenHash};
+pub use jwk::SkipReason;
+pub use key::{KeyIdentity, VerificationKey, WeakKey};
+pub use key_set::{KeySet, KeySetError, SkippedKey};
+pub use reason::Reason;
+pub use scopes::Scopes;
+pub use sign::{SigningKey, SigningKeyError};
+pub use thumbprint::Thumbprint;
+pub use token::Token;
+pub use verified::Verified;
