@@ -8,3 +8,4 @@ pub mod finding;
 pub mod name;
 pub mod secret;
 pub mod tasks;
+pub mod wire;
