@@ -10,3 +10,4 @@ pub mod jose;
 pub mod name;
 pub mod secret;
 pub mod tasks;
+pub mod wire;

@@ -1,0 +1,76 @@
+//! Which header fields belong to one connection, which to the gateway alone, and which carry an identity.
+
+mod identity;
+#[cfg(test)]
+mod tests;
+
+use http::header::{self, HeaderMap, HeaderName, HeaderValue};
+
+pub use identity::IdentityHeaders;
+
+/// Whether a field belongs to one connection, named by `Connection` or not: RFC 9110, section 7.6.1, with the names that
+/// older software sends.
+///
+/// A match on the text: the compiler decides by length first, which a comparison of eleven names would not.
+fn is_hop_by_hop(name: &HeaderName) -> bool {
+    matches!(
+        name.as_str(),
+        "connection"
+            | "http2-settings"
+            | "keep-alive"
+            | "proxy-authenticate"
+            | "proxy-authorization"
+            | "proxy-connection"
+            | "te"
+            | "trailer"
+            | "transfer-encoding"
+            | "upgrade"
+    )
+}
+
+/// Whether a resource must not set or remove this field, in requests or in responses: the gateway writes framing and
+/// addressing anew for each hop, from what it did and not from what was asked.
+pub fn is_reserved(name: &HeaderName) -> bool {
+    is_hop_by_hop(name) || matches!(name.as_str(), "content-length" | "expect" | "host")
+}
+
+/// Removes what belongs to the connection the message came by, what its `Connection` fields name included.
+/// `TE: trailers` stays, since gRPC needs it. Whoever forwards an upgrade reads `Upgrade` before.
+pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
+    // One look over the names: most requests have none of these, and eleven look-ups in a map cost more.
+    if !headers.keys().any(is_hop_by_hop) {
+        return;
+    }
+    if let header::Entry::Occupied(connection) = headers.entry(header::CONNECTION) {
+        // Collected first: the names borrow from values that the map holds.
+        let named: Vec<HeaderValue> = connection.remove_entry_mult().1.collect();
+        for option in named.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
+            // What is not a field name cannot be the name of a field that is here.
+            if let Ok(option) = std::str::from_utf8(option.trim_ascii()) {
+                headers.remove(option);
+            }
+        }
+    }
+    keep_only_trailers(headers);
+    remove_where(headers, |name| is_hop_by_hop(name) && *name != header::TE);
+}
+
+fn keep_only_trailers(headers: &mut HeaderMap) {
+    let header::Entry::Occupied(transfer_codings) = headers.entry(header::TE) else { return };
+    let takes_trailers = transfer_codings
+        .iter()
+        .flat_map(|value| value.as_bytes().split(|byte| *byte == b','))
+        .any(|member| member.trim_ascii().eq_ignore_ascii_case(b"trailers"));
+    transfer_codings.remove_entry_mult();
+    if takes_trailers {
+        headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// Removes every field whose name `unwanted` picks. Allocates only where there is one.
+pub fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
+    let names: Vec<HeaderName> = headers.keys().filter(|name| unwanted(name)).cloned().collect();
+    for name in names {
+        headers.remove(name);
+    }
+}
