@@ -4,10 +4,15 @@
 //! `docs/architecture.md` has the picture, the table of modules and the life of a request.
 
 pub mod api;
+pub mod balance;
 pub mod clock;
 pub mod finding;
 pub mod jose;
 pub mod name;
+pub mod proxy;
 pub mod secret;
+pub mod snapshot;
 pub mod tasks;
+pub mod telemetry;
+pub mod transport;
 pub mod wire;

@@ -1,0 +1,228 @@
+//! One request's dealings with its upstream, an attempt at a time.
+
+use std::net::SocketAddr;
+use std::rc::Rc;
+use std::sync::Arc;
+use std::task::Poll;
+use std::time::Duration;
+
+use http::header::HOST;
+use http::{Request, Response, StatusCode, Uri, response};
+use http_body::Body;
+use hyper::body::Incoming;
+
+use super::{broken, too_late};
+use crate::balance;
+use crate::proxy::body::{H2Source, LinkSource, RequestBody, Source};
+use crate::proxy::h2_link::H2Link;
+use crate::proxy::link::{Link, LinkError};
+use crate::proxy::patience::Patience;
+use crate::proxy::pool::{InFlight, PoolKey};
+use crate::proxy::refusal::Refusal;
+use crate::proxy::worker::Worker;
+use crate::snapshot::{Protocol, Upstream};
+use crate::transport::{self, Stream};
+
+/// A reply's body up to this size that arrived with its head is handed over in one piece.
+const WHOLE: u64 = 64 << 10;
+
+/// Why an attempt gave no reply.
+pub(super) enum Failed {
+    /// Nothing was sent; here is the request.
+    BeforeSending(Box<Request<RequestBody>>),
+    /// A connection that had been waiting was closed before a reply.
+    OnWaitingLink,
+    /// There is no other try.
+    Final(Refusal),
+}
+
+/// What has been tried for one request, and for how long it may go on.
+pub(super) struct Call {
+    worker: Rc<Worker>,
+    upstream: Arc<Upstream>,
+    /// Moves on with the body of the reply.
+    patience: Option<Patience>,
+    connect: Duration,
+    /// The endpoint that was tried last.
+    tried: Option<SocketAddr>,
+}
+
+impl Call {
+    pub(super) fn new(worker: Rc<Worker>, upstream: Arc<Upstream>, patience: Patience, connect: Duration) -> Self {
+        Self { worker, upstream, patience: Some(patience), connect, tried: None }
+    }
+
+    /// Where to send it next.
+    pub(super) fn pick(&mut self) -> Result<InFlight, Refusal> {
+        let endpoints = self.upstream.endpoints.load();
+        let addresses = &endpoints.addresses;
+        let random = self.worker.random();
+        let pool = self.worker.pool();
+        let avoid = self.tried.and_then(|tried| addresses.iter().position(|address| *address == tried));
+        let picked = balance::pick(
+            addresses.len(),
+            avoid,
+            || random.below_usize(addresses.len()),
+            |place| addresses.get(place).map_or(0, |address| pool.load(&self.key(*address))),
+        );
+        let address = picked
+            .and_then(|place| addresses.get(place).copied())
+            .ok_or_else(|| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no_endpoint"))?;
+        self.tried = Some(address);
+        Ok(pool.enter(self.key(address)))
+    }
+
+    fn key(&self, address: SocketAddr) -> PoolKey {
+        PoolKey { address, protocol: self.upstream.protocol, tls: self.upstream.tls.clone() }
+    }
+
+    /// One attempt: the head of the reply, and where its body comes from.
+    pub(super) async fn send(
+        &mut self,
+        place: InFlight,
+        request: Request<RequestBody>,
+    ) -> Result<(response::Parts, Source), Failed> {
+        let Some(patience) = self.patience.take() else { return Err(Failed::Final(too_late())) };
+        let sent = match self.upstream.protocol {
+            Protocol::Http1 => {
+                self.send_http1(&patience, &place, request).await.map(|(link, reply)| (Some(link), reply))
+            }
+            Protocol::H2c => self.send_h2(&patience, &place, request).await.map(|reply| (None, reply)),
+        };
+        match sent {
+            Ok((Some(link), reply)) => Ok(self.receive(patience, place, link, reply)),
+            Ok((None, reply)) => {
+                let (head, incoming) = reply.into_parts();
+                Ok((head, Source::H2(Box::new(H2Source { incoming, patience, _place: place }))))
+            }
+            Err(failed) => {
+                self.patience = Some(patience);
+                Err(failed)
+            }
+        }
+    }
+
+    async fn send_http1(
+        &self,
+        patience: &Patience,
+        place: &InFlight,
+        request: Request<RequestBody>,
+    ) -> Result<(Link, Response<Incoming>), Failed> {
+        let waiting = place.endpoint.take();
+        let was_waiting = waiting.is_some();
+        let mut link = match waiting {
+            Some(link) => link,
+            None => match self.open(patience, place.address).await? {
+                Some(stream) => match Link::new(stream, self.worker.limits()).await {
+                    Ok(link) => link,
+                    Err(_) => return Err(Failed::BeforeSending(Box::new(request))),
+                },
+                None => return Err(Failed::BeforeSending(Box::new(request))),
+            },
+        };
+        match link.exchange(request, patience).await {
+            Ok(reply) => Ok((link, reply)),
+            Err(LinkError::NotSent(request)) => Err(Failed::BeforeSending(request)),
+            Err(LinkError::TooLate) => Err(Failed::Final(too_late())),
+            Err(LinkError::Closed) if was_waiting => Err(Failed::OnWaitingLink),
+            Err(LinkError::Closed | LinkError::Broken) => Err(Failed::Final(broken())),
+        }
+    }
+
+    /// Takes what has arrived: often all of the reply, and then the link is free again before the client has it.
+    fn receive(
+        &self,
+        patience: Patience,
+        place: InFlight,
+        link: Link,
+        reply: Response<Incoming>,
+    ) -> (response::Parts, Source) {
+        let (head, mut incoming) = reply.into_parts();
+        let is_short = incoming.size_hint().exact().is_some_and(|length| length <= WHOLE);
+        let mut first = None;
+        if is_short && let Poll::Ready(Some(Ok(frame))) = Link::take_frame(&mut incoming) {
+            first = frame.into_data().ok();
+        }
+        if incoming.is_end_stream() {
+            place.endpoint.put(link, self.worker.tick());
+            return (head, Source::Whole(first.unwrap_or_default()));
+        }
+        let source = LinkSource::new(Rc::clone(&self.worker), incoming, first, link, place, patience);
+        (head, Source::Link(Box::new(source)))
+    }
+
+    async fn send_h2(
+        &self,
+        patience: &Patience,
+        place: &InFlight,
+        request: Request<RequestBody>,
+    ) -> Result<Response<Incoming>, Failed> {
+        let waiting = place.endpoint.h2_link();
+        let was_waiting = waiting.is_some();
+        let mut link = match waiting {
+            Some(link) => link,
+            None => match self.open(patience, place.address).await? {
+                Some(stream) => match H2Link::new(&self.worker, stream).await {
+                    Ok(link) => place.endpoint.keep_h2(link),
+                    Err(_) => return Err(Failed::BeforeSending(Box::new(request))),
+                },
+                None => return Err(Failed::BeforeSending(Box::new(request))),
+            },
+        };
+        let upload = request.body().upload();
+        let request = self.for_http2(request);
+        match patience.wait(upload, link.exchange(request)).await {
+            None => Err(Failed::Final(too_late())),
+            Some(Ok(reply)) => Ok(reply),
+            Some(Err(mut error)) => Err(match error.take_message() {
+                Some(request) => Failed::BeforeSending(Box::new(for_any_version(request))),
+                None if was_waiting && error.error().is_canceled() => Failed::OnWaitingLink,
+                None => Failed::Final(broken()),
+            }),
+        }
+    }
+
+    /// HTTP/2 names scheme and host in the target instead of a field.
+    fn for_http2(&self, mut request: Request<RequestBody>) -> Request<RequestBody> {
+        let scheme = if self.upstream.tls.is_some() { "https" } else { "http" };
+        if let Some(host) = request.headers_mut().remove(HOST) {
+            let mut parts = std::mem::take(request.uri_mut()).into_parts();
+            parts.scheme = scheme.parse().ok();
+            parts.authority = http::uri::Authority::try_from(host.as_bytes()).ok();
+            *request.uri_mut() = Uri::from_parts(parts).unwrap_or_default();
+        }
+        *request.version_mut() = http::Version::HTTP_2;
+        request
+    }
+
+    /// A new connection; `None` if the endpoint took none.
+    async fn open(&self, patience: &Patience, address: SocketAddr) -> Result<Option<Stream>, Failed> {
+        let tls = self.upstream.tls.as_deref().map(|name| (name, self.worker.tls()));
+        let deadline = self.worker.deadlines().create();
+        deadline.set(self.connect);
+        let dial = transport::dial(address, tls);
+        match patience.wait_within(&deadline, dial).await {
+            // The whole request is out of time.
+            None => Err(Failed::Final(too_late())),
+            Some(Some(Ok(stream))) => Ok(Some(stream)),
+            Some(Some(Err(error))) => {
+                tracing::debug!(%error, upstream = %self.upstream.id, "endpoint could not be reached");
+                Ok(None)
+            }
+            Some(None) => {
+                tracing::debug!(%address, upstream = %self.upstream.id, "endpoint took too long to connect");
+                Ok(None)
+            }
+        }
+    }
+}
+
+/// Undoes [`Call::for_http2`] for the next attempt.
+fn for_any_version(mut request: Request<RequestBody>) -> Request<RequestBody> {
+    if let Some(authority) = request.uri().authority()
+        && let Ok(host) = http::HeaderValue::try_from(authority.as_str())
+    {
+        request.headers_mut().insert(HOST, host);
+    }
+    request
+}

@@ -1,0 +1,117 @@
+//! One HTTP/1.1 connection to an endpoint, driven by the request that uses it.
+//!
+//! hyper's client comes as two halves: a sender, and a connection future that somebody must poll. Usually the latter is
+//! spawned, and every request then wakes two tasks and back. Here the request polls both, so that a request is one task
+//! from the client's socket to the endpoint's and back; an idle link is polled by nobody, and asked for its health when
+//! it is taken out again. The sender and the body are polled with a waker that does nothing: only the connection, polled
+//! in the same breath, can make them ready.
+
+use std::future::Future;
+use std::pin::Pin;
+use std::task::{Context, Poll, Waker};
+
+use http::{Request, Response};
+use http_body::{Body, Frame};
+use hyper::body::Incoming;
+use hyper::client::conn::http1;
+use hyper_util::rt::TokioIo;
+
+use super::Limits;
+use super::body::RequestBody;
+use super::patience::Patience;
+use crate::clock::Tick;
+use crate::transport::Stream;
+
+/// A connection to an endpoint on which one request at a time is sent.
+pub(super) struct Link {
+    sender: http1::SendRequest<RequestBody>,
+    connection: http1::Connection<TokioIo<Stream>, RequestBody>,
+    /// Since when it has waited in the pool; `None` while in use for the first time.
+    pub(super) idle_since: Option<Tick>,
+}
+
+/// Why a link gave no reply.
+pub(super) enum LinkError {
+    /// Nothing of the request was sent: here it is back.
+    NotSent(Box<Request<RequestBody>>),
+    /// The endpoint closed the connection without a byte of a reply.
+    Closed,
+    /// What came is no reply.
+    Broken,
+    /// It took too long.
+    TooLate,
+}
+
+impl Link {
+    /// Speaks HTTP/1.1 on `stream`.
+    pub(super) async fn new(stream: Stream, limits: Limits) -> hyper::Result<Self> {
+        let (sender, connection) =
+            http1::Builder::new().max_buf_size(limits.buffer_bytes).handshake(TokioIo::new(stream)).await?;
+        Ok(Self { sender, connection, idle_since: None })
+    }
+
+    /// Whether the last exchange is over and the endpoint still listens. Notices a close that the kernel has reported.
+    pub(super) fn is_reusable(&mut self) -> bool {
+        let mut context = Context::from_waker(Waker::noop());
+        Pin::new(&mut self.connection).poll(&mut context).is_pending() && self.sender.is_ready()
+    }
+
+    /// Sends `request` and waits for the head of the reply.
+    pub(super) async fn exchange(
+        &mut self,
+        request: Request<RequestBody>,
+        patience: &Patience,
+    ) -> Result<Response<Incoming>, LinkError> {
+        let upload = request.body().upload();
+        let mut reply = std::pin::pin!(self.sender.try_send_request(request));
+        let connection = &mut self.connection;
+        std::future::poll_fn(|context| {
+            let ended = Pin::new(&mut *connection).poll(context).is_ready();
+            match reply.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                Poll::Ready(Ok(reply)) => Poll::Ready(Ok(reply)),
+                Poll::Ready(Err(mut error)) => Poll::Ready(Err(match error.take_message() {
+                    Some(request) => LinkError::NotSent(Box::new(request)),
+                    None if is_closed(error.error()) => LinkError::Closed,
+                    None => LinkError::Broken,
+                })),
+                Poll::Pending if ended => Poll::Ready(Err(LinkError::Closed)),
+                Poll::Pending => patience.poll_with(upload.as_deref(), context).map(|()| Err(LinkError::TooLate)),
+            }
+        })
+        .await
+    }
+
+    /// The next frame of the reply's body.
+    pub(super) fn poll_frame(
+        &mut self,
+        body: &mut Incoming,
+        context: &mut Context<'_>,
+    ) -> Poll<Option<hyper::Result<Frame<bytes::Bytes>>>> {
+        let ready = Self::take_frame(body);
+        if ready.is_ready() {
+            return ready;
+        }
+        // Whether the connection ended shows in the body.
+        let _ = Pin::new(&mut self.connection).poll(context);
+        Self::take_frame(body)
+    }
+
+    /// The next frame if the connection has delivered it already.
+    pub(super) fn take_frame(body: &mut Incoming) -> Poll<Option<hyper::Result<Frame<bytes::Bytes>>>> {
+        Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
+    }
+}
+
+/// Whether a connection ended before the first byte of a reply: the mark of one that was closed while it waited.
+fn is_closed(error: &hyper::Error) -> bool {
+    error.is_canceled() || error.is_closed() || error.is_incomplete_message() || is_reset(error)
+}
+
+fn is_reset(error: &hyper::Error) -> bool {
+    use std::error::Error;
+    use std::io::ErrorKind::{BrokenPipe, ConnectionAborted, ConnectionReset};
+    error
+        .source()
+        .and_then(|source| source.downcast_ref::<std::io::Error>())
+        .is_some_and(|error| matches!(error.kind(), BrokenPipe | ConnectionReset | ConnectionAborted))
+}

@@ -1,0 +1,84 @@
+//! How long one request may still take.
+
+use std::cell::Cell;
+use std::rc::Rc;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use super::body::Upload;
+use super::deadline::Deadline;
+use crate::clock::Tick;
+
+/// The deadlines of one request: a fixed end, if its rule sets one, and an idle time that every byte begins anew.
+pub(super) struct Patience {
+    deadline: Deadline,
+    end: Option<Tick>,
+    idle: Duration,
+    /// Bytes have moved since the deadline was last set.
+    moved: Cell<bool>,
+}
+
+impl Patience {
+    /// Starts both at `now`.
+    pub(super) fn start(deadline: Deadline, now: Tick, total: Option<Duration>, idle: Duration) -> Self {
+        let patience = Self { deadline, end: total.map(|total| now + total), idle, moved: Cell::new(false) };
+        patience.renew(now);
+        patience
+    }
+
+    /// Bytes have moved. The deadline itself is only moved when it is reached: a stream of many small frames costs one
+    /// cell each.
+    pub(super) fn progress(&self) {
+        self.moved.set(true);
+    }
+
+    /// Ready when time is up; else the task is woken then.
+    pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+        while self.deadline.poll(context).is_ready() {
+            let now = self.deadline.now();
+            if !self.moved.replace(false) || self.end.is_some_and(|end| end <= now) {
+                return Poll::Ready(());
+            }
+            self.renew(now);
+        }
+        Poll::Pending
+    }
+
+    /// The same while a request's body is on its way up: its bytes count.
+    pub(super) fn poll_with(&self, upload: Option<&Upload>, context: &mut Context<'_>) -> Poll<()> {
+        if upload.is_some_and(Upload::take_progress) {
+            self.progress();
+        }
+        self.poll(context)
+    }
+
+    /// The result of `future`; `None` when time is up before.
+    pub(super) async fn wait<F: Future>(&self, upload: Option<Rc<Upload>>, future: F) -> Option<F::Output> {
+        let mut future = std::pin::pin!(future);
+        std::future::poll_fn(|context| match future.as_mut().poll(context) {
+            Poll::Ready(output) => Poll::Ready(Some(output)),
+            Poll::Pending => self.poll_with(upload.as_deref(), context).map(|()| None),
+        })
+        .await
+    }
+
+    /// The result of `future`; `Some(None)` when `deadline` comes first, `None` when time is up altogether.
+    pub(super) async fn wait_within<F: Future>(&self, deadline: &Deadline, future: F) -> Option<Option<F::Output>> {
+        let mut future = std::pin::pin!(future);
+        std::future::poll_fn(|context| {
+            if let Poll::Ready(output) = future.as_mut().poll(context) {
+                return Poll::Ready(Some(Some(output)));
+            }
+            if deadline.poll(context).is_ready() {
+                return Poll::Ready(Some(None));
+            }
+            self.poll(context).map(|()| None)
+        })
+        .await
+    }
+
+    fn renew(&self, now: Tick) {
+        let idle_end = now + self.idle;
+        self.deadline.set_at(self.end.map_or(idle_end, |end| end.min(idle_end)));
+    }
+}

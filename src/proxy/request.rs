@@ -1,0 +1,51 @@
+//! One request from head to reply: the stages, in the order that is security policy.
+//!
+//! ```text
+//! Received ─► Matched ─► Authenticated ─► Admitted ─► Forwardable ─► reply
+//! ```
+//!
+//! Each stage takes the value of the one before and is the only one that can make its own, so that no request reaches an
+//! upstream past a check. A refusal at any stage ends here and is rendered in one place.
+
+use std::rc::Rc;
+
+use http::{Request, Response};
+use hyper::body::Incoming;
+
+use super::access;
+use super::admit;
+use super::body::ReplyBody;
+use super::exchange::Exchange;
+use super::forward;
+use super::receive::Received;
+use super::refusal::Refusal;
+use super::session::Session;
+use super::transform;
+use super::worker::Worker;
+
+/// The reply to `request`.
+pub(super) async fn answer(
+    worker: Rc<Worker>,
+    session: Rc<Session>,
+    request: Request<Incoming>,
+) -> Response<ReplyBody> {
+    let mut exchange = Exchange::new(Rc::clone(&worker), session, request.method().clone());
+    match serve(&worker, &mut exchange, request).await {
+        Ok(reply) => reply.attach(exchange),
+        Err(refusal) => refusal.render(exchange),
+    }
+}
+
+async fn serve(
+    worker: &Rc<Worker>,
+    exchange: &mut Exchange,
+    request: Request<Incoming>,
+) -> Result<forward::Reply, Refusal> {
+    let (head, body) = request.into_parts();
+    let received = Received::read(worker, exchange, head)?;
+    let matched = received.find_route(worker, exchange)?;
+    let authenticated = access::authenticate(worker, exchange, matched)?;
+    let admitted = admit::admit(exchange, authenticated, body)?;
+    let forwardable = transform::transform(worker, exchange, admitted)?;
+    forward::forward(worker, exchange, forwardable).await
+}

@@ -1,0 +1,210 @@
+//! One line of the access log for each request.
+//!
+//! Field names are stable: `time`, `method`, `host`, `path`, `status`, `reason`, `rule`, `policy`, `client`, `upstream`,
+//! `duration_us`, `received`, `sent`, `request_id`. Queries, tokens and identities are never in it.
+
+use std::net::{IpAddr, SocketAddr};
+use std::time::Duration;
+
+use crate::clock::UnixTime;
+
+/// How lines are written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Style {
+    /// One JSON object a line, for programs.
+    Json,
+    /// Aligned words, for people.
+    Human,
+}
+
+/// What is said of one request.
+#[derive(Clone, Debug)]
+pub struct AccessEntry<'a> {
+    /// When its head was complete.
+    pub time: UnixTime,
+    /// As the client sent it.
+    pub method: &'a str,
+    /// In lower case, without a port; empty if there was none that could be read.
+    pub host: &'a str,
+    /// Normalised, without the query.
+    pub path: &'a str,
+    /// What the client was answered; 499 if it left before.
+    pub status: u16,
+    /// Why it was refused, or how the reply ended early; empty otherwise.
+    pub reason: &'a str,
+    /// `namespace/name/rule`, or empty.
+    pub rule: &'a str,
+    /// The token policy's entry that let it in, or empty.
+    pub policy: &'a str,
+    /// Who sent it, after trusted proxies.
+    pub client: IpAddr,
+    /// Where it went.
+    pub upstream: Option<SocketAddr>,
+    /// From the complete head to the last byte handed over.
+    pub duration: Duration,
+    /// Bytes of the request's body.
+    pub received: u64,
+    /// Bytes of the reply's body.
+    pub sent: u64,
+    /// The request's id.
+    pub request_id: &'a str,
+}
+
+impl AccessEntry<'_> {
+    /// Appends the line to `out`.
+    pub fn write(&self, style: Style, out: &mut Vec<u8>) {
+        match style {
+            Style::Json => self.write_json(out),
+            Style::Human => self.write_human(out),
+        }
+    }
+
+    fn write_json(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(b"{\"time\":\"");
+        write_time(self.time, out);
+        out.push(b'"');
+        text(out, b",\"method\":", self.method);
+        text(out, b",\"host\":", self.host);
+        text(out, b",\"path\":", self.path);
+        number(out, b",\"status\":", u64::from(self.status));
+        for (name, value) in
+            [(&b",\"reason\":"[..], self.reason), (b",\"rule\":", self.rule), (b",\"policy\":", self.policy)]
+        {
+            if !value.is_empty() {
+                text(out, name, value);
+            }
+        }
+        out.extend_from_slice(b",\"client\":\"");
+        write_address(self.client, out);
+        out.push(b'"');
+        if let Some(upstream) = self.upstream {
+            out.extend_from_slice(b",\"upstream\":\"");
+            write_socket(upstream, out);
+            out.push(b'"');
+        }
+        number(out, b",\"duration_us\":", micros(self.duration));
+        number(out, b",\"received\":", self.received);
+        number(out, b",\"sent\":", self.sent);
+        text(out, b",\"request_id\":", self.request_id);
+        out.extend_from_slice(b"}\n");
+    }
+
+    fn write_human(&self, out: &mut Vec<u8>) {
+        use std::io::Write;
+        let Self { method, host, path, status, reason, rule, client, .. } = self;
+        // Writing to a `Vec` cannot fail. What a client sent is escaped as in Rust's strings, so that it cannot move
+        // the cursor of the terminal.
+        let _ = write!(
+            out,
+            "{status} {:>9} {client} {} {}{} → {}",
+            format!("{}µs", micros(self.duration)),
+            method.escape_debug(),
+            host.escape_debug(),
+            path.escape_debug(),
+            if rule.is_empty() { "no rule" } else { rule },
+        );
+        if !self.policy.is_empty() {
+            let _ = write!(out, " by {}", self.policy);
+        }
+        if !reason.is_empty() {
+            let _ = write!(out, " ({reason})");
+        }
+        out.push(b'\n');
+    }
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+fn number(out: &mut Vec<u8>, name: &[u8], value: u64) {
+    out.extend_from_slice(name);
+    out.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+fn text(out: &mut Vec<u8>, name: &[u8], value: &str) {
+    out.extend_from_slice(name);
+    out.push(b'"');
+    let mut plain = value.as_bytes();
+    // Nearly every value is plain: it is copied in one piece.
+    while let Some(place) = plain.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20 | 0x7f)) {
+        let (before, rest) = plain.split_at(place);
+        out.extend_from_slice(before);
+        let Some((byte, after)) = rest.split_first() else { break };
+        out.extend_from_slice(b"\\u00");
+        out.push(hex(byte >> 4));
+        out.push(hex(byte & 0xf));
+        plain = after;
+    }
+    out.extend_from_slice(plain);
+    out.push(b'"');
+}
+
+const fn hex(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
+}
+
+/// `2026-11-24T04:35:50.123Z` (RFC 3339), by the algorithm for civil dates from days that counts years from March.
+fn write_time(time: UnixTime, out: &mut Vec<u8>) {
+    let millis = time.millis().rem_euclid(1_000);
+    let seconds = time.secs().rem_euclid(86_400);
+    let days = time.secs().div_euclid(86_400) + 719_468;
+    let era = days.div_euclid(146_097);
+    let day_of_era = days.rem_euclid(146_097);
+    let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
+    let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * day_of_year + 2) / 153;
+    let day = day_of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + i64::from(month <= 2);
+    digits(out, year, 4);
+    out.push(b'-');
+    digits(out, month, 2);
+    out.push(b'-');
+    digits(out, day, 2);
+    out.push(b'T');
+    digits(out, seconds / 3_600, 2);
+    out.push(b':');
+    digits(out, seconds / 60 % 60, 2);
+    out.push(b':');
+    digits(out, seconds % 60, 2);
+    out.push(b'.');
+    digits(out, millis, 3);
+    out.push(b'Z');
+}
+
+fn digits(out: &mut Vec<u8>, value: i64, width: usize) {
+    let mut buffer = itoa::Buffer::new();
+    let text = buffer.format(value);
+    for _ in text.len()..width {
+        out.push(b'0');
+    }
+    out.extend_from_slice(text.as_bytes());
+}
+
+fn write_address(address: IpAddr, out: &mut Vec<u8>) {
+    let IpAddr::V4(address) = address else {
+        use std::io::Write;
+        let _ = write!(out, "{address}");
+        return;
+    };
+    for (place, octet) in address.octets().into_iter().enumerate() {
+        if place > 0 {
+            out.push(b'.');
+        }
+        out.extend_from_slice(itoa::Buffer::new().format(octet).as_bytes());
+    }
+}
+
+fn write_socket(socket: SocketAddr, out: &mut Vec<u8>) {
+    let bracketed = socket.is_ipv6();
+    if bracketed {
+        out.push(b'[');
+    }
+    write_address(socket.ip(), out);
+    if bracketed {
+        out.push(b']');
+    }
+    out.push(b':');
+    out.extend_from_slice(itoa::Buffer::new().format(socket.port()).as_bytes());
+}

@@ -1,0 +1,174 @@
+//! The counters of requests: one set per data thread, added up when they are read.
+//!
+//! A thread counts under a lock of its own that nobody else takes but a reader of `/metrics`, so counting costs no
+//! contended cache line. Labels are rules and refusal reasons, which resources and code bound; beyond
+//! [`MAX_SERIES`] everything is counted as `other`.
+
+use std::collections::{BTreeMap, HashMap};
+use std::fmt::Write;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+/// The most label sets that one thread counts apart.
+const MAX_SERIES: usize = 20_000;
+
+/// Upper bounds of the duration buckets, in microseconds.
+const BUCKETS: [u64; 12] =
+    [250, 500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 500_000, 2_500_000, 10_000_000];
+
+/// What is counted of one request.
+#[derive(Clone, Copy, Debug)]
+pub struct Outcome<'a> {
+    /// `namespace/name/rule`, or empty.
+    pub rule: &'a Arc<str>,
+    /// The status of the reply.
+    pub status: u16,
+    /// Why it was refused; empty if it was not.
+    pub reason: &'static str,
+    /// From the complete head to the last byte handed over.
+    pub duration: Duration,
+}
+
+/// The counters of one data thread.
+#[derive(Debug, Default)]
+pub struct WorkerCounters {
+    inner: Mutex<Inner>,
+}
+
+#[derive(Debug, Default)]
+struct Inner {
+    requests: HashMap<(Arc<str>, u16), u64, foldhash::fast::RandomState>,
+    refusals: HashMap<&'static str, u64, foldhash::fast::RandomState>,
+    buckets: [u64; BUCKETS.len()],
+    duration_count: u64,
+    duration_micros: u64,
+    cache_hits: u64,
+    cache_misses: u64,
+    claims_dropped: u64,
+}
+
+impl WorkerCounters {
+    /// Counts a request that has ended.
+    pub fn request(&self, outcome: Outcome<'_>) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let key = (Arc::clone(outcome.rule), outcome.status);
+        if let Some(count) = inner.requests.get_mut(&key) {
+            *count += 1;
+        } else if inner.requests.len() < MAX_SERIES {
+            inner.requests.insert(key, 1);
+        } else {
+            *inner.requests.entry(("other".into(), outcome.status)).or_default() += 1;
+        }
+        if !outcome.reason.is_empty() {
+            *inner.refusals.entry(outcome.reason).or_default() += 1;
+        }
+        let micros = u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX);
+        let bucket = BUCKETS.partition_point(|bound| *bound < micros);
+        if let Some(count) = inner.buckets.get_mut(bucket) {
+            *count += 1;
+        }
+        inner.duration_count += 1;
+        inner.duration_micros = inner.duration_micros.saturating_add(micros);
+    }
+
+    /// Counts a look-up in the cache of verified tokens.
+    pub fn token_cache(&self, hit: bool) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        if hit { inner.cache_hits += 1 } else { inner.cache_misses += 1 }
+    }
+}
+
+impl WorkerCounters {
+    /// Counts a claim that could not be put into a header.
+    pub fn claim_dropped(&self) {
+        self.inner.lock().unwrap_or_else(PoisonError::into_inner).claims_dropped += 1;
+    }
+}
+
+/// The counters of all data threads.
+#[derive(Clone, Debug, Default)]
+pub struct Counters {
+    workers: Arc<[Arc<WorkerCounters>]>,
+}
+
+impl Counters {
+    /// Counters for so many threads.
+    pub fn new(threads: usize) -> Self {
+        Self { workers: (0..threads).map(|_| Arc::default()).collect() }
+    }
+
+    /// Those of each thread.
+    pub fn workers(&self) -> impl Iterator<Item = &Arc<WorkerCounters>> {
+        self.workers.iter()
+    }
+
+    /// Appends all of them in the OpenMetrics text format, in a fixed order.
+    pub fn write(&self, out: &mut String) {
+        let mut requests = BTreeMap::<(Arc<str>, u16), u64>::new();
+        let mut refusals = BTreeMap::<&str, u64>::new();
+        let mut buckets = [0; BUCKETS.len()];
+        let (mut count, mut micros, mut hits, mut misses) = (0, 0_u64, 0, 0);
+        for worker in self.workers.iter() {
+            let inner = worker.inner.lock().unwrap_or_else(PoisonError::into_inner);
+            for (key, value) in &inner.requests {
+                *requests.entry(key.clone()).or_default() += value;
+            }
+            for (key, value) in &inner.refusals {
+                *refusals.entry(key).or_default() += value;
+            }
+            for (sum, value) in buckets.iter_mut().zip(inner.buckets) {
+                *sum += value;
+            }
+            count += inner.duration_count;
+            micros = micros.saturating_add(inner.duration_micros);
+            hits += inner.cache_hits;
+            misses += inner.cache_misses;
+        }
+        // Writing to a `String` cannot fail.
+        let _ = write_requests(out, &requests, &refusals);
+        let _ = write_durations(out, buckets, count, micros);
+        let _ = writeln!(
+            out,
+            "# HELP bearward_token_cache Look-ups of verified tokens.\n# TYPE bearward_token_cache counter\n\
+             bearward_token_cache_total{{result=\"hit\"}} {hits}\nbearward_token_cache_total{{result=\"miss\"}} {misses}"
+        );
+    }
+}
+
+fn write_requests(
+    out: &mut String,
+    requests: &BTreeMap<(Arc<str>, u16), u64>,
+    refusals: &BTreeMap<&str, u64>,
+) -> std::fmt::Result {
+    writeln!(out, "# HELP bearward_requests Requests answered.\n# TYPE bearward_requests counter")?;
+    for ((rule, status), value) in requests {
+        // Rule names are names of Kubernetes objects: nothing in them needs escaping.
+        writeln!(out, "bearward_requests_total{{rule=\"{rule}\",status=\"{status}\"}} {value}")?;
+    }
+    writeln!(out, "# HELP bearward_refusals Requests refused, by reason.\n# TYPE bearward_refusals counter")?;
+    for (reason, value) in refusals {
+        writeln!(out, "bearward_refusals_total{{reason=\"{reason}\"}} {value}")?;
+    }
+    Ok(())
+}
+
+fn write_durations(out: &mut String, buckets: [u64; BUCKETS.len()], count: u64, micros: u64) -> std::fmt::Result {
+    writeln!(
+        out,
+        "# HELP bearward_request_duration_seconds From the complete head to the last byte handed over.\n\
+         # TYPE bearward_request_duration_seconds histogram\n# UNIT bearward_request_duration_seconds seconds"
+    )?;
+    let mut sum = 0;
+    for (bound, value) in BUCKETS.iter().zip(buckets) {
+        sum += value;
+        writeln!(out, "bearward_request_duration_seconds_bucket{{le=\"{}\"}} {sum}", seconds(*bound))?;
+    }
+    writeln!(out, "bearward_request_duration_seconds_bucket{{le=\"+Inf\"}} {count}")?;
+    writeln!(out, "bearward_request_duration_seconds_count {count}")?;
+    writeln!(out, "bearward_request_duration_seconds_sum {}", seconds(micros))
+}
+
+/// Microseconds as a decimal number of seconds.
+fn seconds(micros: u64) -> String {
+    format!("{}.{:06}", micros / 1_000_000, micros % 1_000_000)
+}
