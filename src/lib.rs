@@ -6,10 +6,12 @@
 pub mod api;
 pub mod balance;
 pub mod clock;
+pub mod expr;
 pub mod finding;
 pub mod jose;
 pub mod name;
 pub mod proxy;
+pub mod resources;
 pub mod secret;
 pub mod snapshot;
 pub mod tasks;

@@ -6,6 +6,7 @@
 
 mod chain;
 mod host;
+mod keys;
 mod path;
 mod policy;
 mod route;
@@ -16,13 +17,14 @@ mod upstream;
 use std::sync::Arc;
 
 pub use chain::{
-    Access, Action, Backend, Chain, ClaimMatcher, ClaimTest, HeaderEdits, PathRewrite, Redirect, Refused, Stages,
-    Timeouts, TokenRule, Weighted,
+    Access, Action, Backend, Chain, ClaimMatcher, ClaimTest, Dialect, HeaderEdits, PathRewrite, Redirect, Refused,
+    Stages, Timeouts, TokenRule, Weighted,
 };
 pub use host::{HostPattern, Hosts};
+pub use keys::{AcceptedKeys, AsOf, KeyCell};
 pub use policy::{
-    AcceptedKeys, ApiKeyEntry, ApiKeyPlace, Challenges, Credential, Entry, ForwardedClaim, Forwarding, Identity,
-    JwtEntry, Policy, Takes,
+    ApiKeyEntry, ApiKeyPlace, Challenges, Credential, Entry, ForwardedClaim, Forwarding, Identity, JwtEntry, Policy,
+    Takes,
 };
 pub use route::{Conditions, PathMatch, Rank, Route};
 pub use upstream::{Endpoints, HostHeader, Protocol, Upstream, UpstreamId};

@@ -194,7 +194,7 @@ impl Judge<'_> {
 
     fn verify_jwt(&self, entry: &JwtEntry, now: UnixTime) -> Result<Arc<Verified<Claims>>, Verdict> {
         let keys = entry.keys.load();
-        let AcceptedKeys::Known(keys) = keys.as_ref() else { return Err(Verdict::KeysUnavailable) };
+        let AcceptedKeys::Known { set: keys, .. } = keys.as_ref() else { return Err(Verdict::KeysUnavailable) };
         let key = CacheKey::new(&self.hash, entry.expectation.content_hash());
         if let Some(claims) = self.worker.tokens().get(&key, keys.content_hash()) {
             self.worker.counters().token_cache(true);

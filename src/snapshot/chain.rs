@@ -7,6 +7,7 @@ use http::{HeaderName, HeaderValue, StatusCode, Uri};
 
 use super::policy::Policy;
 use super::upstream::Upstream;
+use crate::expr::Rule;
 use crate::finding::Code;
 use crate::name::Bytes;
 
@@ -65,8 +66,20 @@ pub struct Stages {
     pub path: Option<PathRewrite>,
     /// Changes to the reply's head.
     pub response: HeaderEdits,
+    /// In which form refusals are written.
+    pub dialect: Dialect,
     /// Where it goes.
     pub action: Action,
+}
+
+/// In which form a rule's refusals are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Dialect {
+    /// RFC 9457.
+    #[default]
+    Problem,
+    /// As OpenAI's API writes its errors, so that its SDKs raise the right exception: the rule leads to models.
+    OpenAi,
 }
 
 impl Stages {
@@ -105,6 +118,8 @@ pub struct TokenRule {
     pub scopes: Box<[Box<str>]>,
     /// All of these.
     pub claims: Box<[ClaimMatcher]>,
+    /// True of the request, if there is one; an error is not.
+    pub require: Option<Arc<Rule>>,
 }
 
 /// A claim and what it must be.
@@ -194,6 +209,9 @@ pub enum Backend {
     Upstream {
         /// The endpoints.
         upstream: Arc<Upstream>,
+        /// Taken off the front of the path, by whole segments, where it is there: `/v1` for a model provider, whose
+        /// `base` has its own. Empty: nothing.
+        strip: Box<str>,
         /// What precedes the path at a URL target; empty or absolute without a trailing slash.
         base: Box<str>,
         /// Sent as `Authorization`, replacing what the client sent: the credential of a model provider.

@@ -6,7 +6,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::{HeaderName, HeaderValue};
 
-use crate::jose::{ApiKeySet, Expectation, KeySet};
+use super::keys::KeyCell;
+use crate::jose::{ApiKeySet, Expectation};
 use crate::wire::problem::{Challenge, ChallengeError, ChallengeScheme};
 
 /// Which tokens are accepted, and what becomes of them on the way upstream.
@@ -92,16 +93,7 @@ pub struct JwtEntry {
     /// What a token must be.
     pub expectation: Expectation,
     /// Who may have signed it; swapped in place when keys change.
-    pub keys: Arc<ArcSwap<AcceptedKeys>>,
-}
-
-/// The keys of an issuer as they are known now.
-#[derive(Debug)]
-pub enum AcceptedKeys {
-    /// None were ever had: nobody can be told that his token is wrong.
-    Unavailable,
-    /// These.
-    Known(KeySet),
+    pub keys: Arc<KeyCell>,
 }
 
 /// API keys of ours.

@@ -1,0 +1,94 @@
+//! The keys of an issuer: a cell that is swapped in place, and the way in which a request asks for newer ones.
+//!
+//! A request never fetches. It says that it misses a key, and waits a bounded time for the next round of whoever fetches.
+
+use std::sync::Arc;
+
+use arc_swap::{ArcSwap, Guard};
+use tokio::sync::{Notify, watch};
+
+use crate::clock::UnixTime;
+use crate::finding::Code;
+use crate::jose::KeySet;
+
+/// The keys of an issuer as they are known now.
+#[derive(Debug)]
+pub enum AcceptedKeys {
+    /// None are to be had: nobody can be told that his token is wrong. The code says why, the time when the next attempt
+    /// is due, if one is.
+    Unavailable {
+        /// Why.
+        code: Code,
+        /// When they may be there.
+        retry: Option<UnixTime>,
+    },
+    /// These.
+    Known {
+        /// The keys.
+        set: KeySet,
+        /// Whether a key that is not there may exist all the same.
+        as_of: AsOf,
+    },
+}
+
+/// How far a set of keys can be believed to be all there are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AsOf {
+    /// It was written down by the policy's own author: what is not there is unknown.
+    Always,
+    /// It was fetched. A token issued before `began` whose key is not there has an unknown key; a later one may be signed
+    /// by a newer key.
+    Fetch {
+        /// When the fetch that brought it began.
+        began: UnixTime,
+        /// When the next fetch may begin.
+        next: UnixTime,
+    },
+}
+
+/// The keys of one source, shared by every policy that names it.
+#[derive(Debug)]
+pub struct KeyCell {
+    keys: ArcSwap<AcceptedKeys>,
+    /// How many rounds of fetching have ended, well or not.
+    rounds: watch::Sender<u64>,
+    demand: Notify,
+}
+
+impl KeyCell {
+    /// A cell with these keys.
+    pub fn new(keys: AcceptedKeys) -> Arc<Self> {
+        Arc::new(Self { keys: ArcSwap::from_pointee(keys), rounds: watch::Sender::new(0), demand: Notify::new() })
+    }
+
+    /// The keys of this moment.
+    pub fn load(&self) -> Guard<Arc<AcceptedKeys>> {
+        self.keys.load()
+    }
+
+    /// Replaces the keys and ends a round: whoever waits looks again.
+    pub fn store(&self, keys: AcceptedKeys) {
+        self.keys.store(Arc::new(keys));
+        self.end_round();
+    }
+
+    /// Ends a round that brought nothing.
+    pub fn end_round(&self) {
+        self.rounds.send_modify(|rounds| *rounds = rounds.wrapping_add(1));
+    }
+
+    /// Says that a key is missing. Asking twice is asking once.
+    pub fn ask(&self) {
+        self.demand.notify_one();
+    }
+
+    /// Waits until somebody asks. For the one task that fetches.
+    pub async fn asked(&self) {
+        self.demand.notified().await;
+    }
+
+    /// Tells when the next round has ended. Subscribe before [`KeyCell::ask`].
+    pub fn rounds(&self) -> watch::Receiver<u64> {
+        self.rounds.subscribe()
+    }
+}
