@@ -3,9 +3,13 @@
 //!
 //! `docs/architecture.md` has the picture, the table of modules and the life of a request.
 
+pub mod admin;
 pub mod api;
 pub mod balance;
+pub mod cli;
 pub mod clock;
+pub mod command;
+pub mod demo;
 pub mod expr;
 pub mod finding;
 pub mod jose;
@@ -13,6 +17,7 @@ pub mod name;
 pub mod proxy;
 pub mod resources;
 pub mod secret;
+pub mod simulate;
 pub mod snapshot;
 pub mod tasks;
 pub mod telemetry;

@@ -1,0 +1,5 @@
+//! Health, readiness, metrics, redacted dump, console.
+
+mod server;
+
+pub use server::serve;
