@@ -12,6 +12,8 @@
 //! An edit copies one shard's map (1/256 of the hosts) and the path that leads to the route; all else is shared with
 //! the snapshot before. A look-up hashes the host once per candidate and allocates nothing.
 
+mod walk;
+
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
