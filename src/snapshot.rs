@@ -21,8 +21,8 @@ pub use chain::{
     Stages, Timeouts, TokenRule, Weighted,
 };
 pub use host::{HostPattern, Hosts};
-pub use keys::{AcceptedKeys, AsOf, KeyCell};
 pub use path::PathNode;
+pub use keys::{AcceptedKeys, AsOf, KeyCell, Waiter};
 pub use policy::{
     ApiKeyEntry, ApiKeyPlace, Challenges, Credential, Entry, ForwardedClaim, Forwarding, Identity, JwtEntry, Policy,
     Takes,

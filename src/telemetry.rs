@@ -9,5 +9,5 @@ mod tests;
 
 pub use access::{AccessEntry, Style};
 pub use log_file::{LogBuffer, LogFile, LogTarget};
-pub use metrics::{Counters, Outcome, WorkerCounters};
 pub use publications::{Publication, Publications};
+pub use metrics::{Counters, Event, Outcome, TokenLookUp, WorkerCounters};
