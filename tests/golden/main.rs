@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod crds;
+mod findings;
+mod reference;
 
 use std::path::{Path, PathBuf};
 
