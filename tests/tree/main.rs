@@ -99,3 +99,28 @@ fn main_only_starts_the_program() {
     let main = File::all().into_iter().find(|file| file.path == "src/main.rs").unwrap();
     assert!(main.text.lines().count() < 40);
 }
+
+#[test]
+fn every_dependency_has_its_reason() {
+    let root = std::path::Path::new(env!("CARGO_MANIFEST_DIR"));
+    let manifest = std::fs::read_to_string(root.join("Cargo.toml")).unwrap();
+    let reasons = std::fs::read_to_string(root.join("docs/DEPENDENCIES.md")).unwrap();
+    let explained: BTreeSet<&str> = reasons
+        .lines()
+        .filter_map(|line| line.strip_prefix("| ")?.split(" |").next())
+        .flat_map(|names| names.split(", "))
+        .collect();
+    let mut section = "";
+    let mut missing = Vec::new();
+    for line in manifest.lines() {
+        if line.starts_with('[') {
+            section = line;
+        } else if section.ends_with("dependencies]")
+            && let Some((name, _)) = line.split_once(" = ")
+            && !explained.contains(name)
+        {
+            missing.push(name);
+        }
+    }
+    assert!(missing.is_empty(), "not in docs/DEPENDENCIES.md: {missing:?}");
+}
