@@ -6,6 +6,8 @@
 
 mod crds;
 mod help;
+mod findings;
+mod reference;
 
 use std::path::{Path, PathBuf};
 
