@@ -17,7 +17,7 @@ use arc_swap::ArcSwap;
 
 use crate::clock::Clock;
 use crate::snapshot::Snapshot;
-use crate::telemetry::{Counters, LogFile, Publications};
+use crate::telemetry::{Counters, LogLosses, Publications};
 pub use pages::{operator, probes};
 pub use readiness::{Missing, Readiness};
 pub use server::serve;
@@ -34,6 +34,6 @@ pub struct View {
     pub readiness: Arc<Readiness>,
     /// The counters of requests.
     pub counters: Counters,
-    /// The access log.
-    pub log: Arc<LogFile>,
+    /// What of the access log was lost.
+    pub log_losses: LogLosses,
 }

@@ -21,8 +21,8 @@ pub use chain::{
     Stages, Timeouts, TokenRule, Weighted,
 };
 pub use host::{HostPattern, Hosts};
-pub use path::PathNode;
 pub use keys::{AcceptedKeys, AsOf, KeyCell, Waiter};
+pub use path::PathNode;
 pub use policy::{
     ApiKeyEntry, ApiKeyPlace, Challenges, Credential, Entry, ForwardedClaim, Forwarding, Identity, JwtEntry, Policy,
     Takes,

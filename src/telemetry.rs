@@ -8,6 +8,6 @@ mod publications;
 mod tests;
 
 pub use access::{AccessEntry, Style};
-pub use log_file::{LogBuffer, LogFile, LogTarget};
-pub use publications::{Publication, Publications};
+pub use log_file::{LogBuffer, LogFile, LogLosses, LogTarget};
 pub use metrics::{Counters, Event, Outcome, TokenLookUp, WorkerCounters};
+pub use publications::{Publication, Publications};

@@ -25,6 +25,7 @@ pub(super) fn write(view: &View) -> String {
     view.publications.write(&mut out);
     write_key_sets(view, &mut out);
     view.counters.write(&mut out);
+    view.log_losses.write(&mut out);
     out.push_str("# EOF\n");
     out
 }

@@ -1,3 +1,5 @@
+//! The specification of what an operator and a probe are shown.
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -18,7 +20,7 @@ use crate::snapshot::{
     KeyCell, PathMatch, Policy, Protocol, Rank, Refused, Route, Snapshot, Stages, Takes, Timeouts, TokenRule, Upstream,
     UpstreamId, Weighted,
 };
-use crate::telemetry::{Counters, LogFile, LogTarget, Publication, Publications};
+use crate::telemetry::{Counters, LogLosses, Publication, Publications};
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
 
@@ -30,7 +32,7 @@ fn view(snapshot: Snapshot) -> View {
         snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
         readiness: Readiness::new(),
         counters: Counters::new(1),
-        log: Arc::new(LogFile::open(&LogTarget::Nowhere).unwrap()),
+        log_losses: LogLosses::default(),
     }
 }
 

@@ -1,3 +1,5 @@
+//! The specification of the command line.
+
 use std::path::PathBuf;
 use std::time::Duration;
 

@@ -1,3 +1,5 @@
+//! The specification of what the demo prints and serves.
+
 use std::sync::Arc;
 
 use super::Stage;

@@ -1,3 +1,5 @@
+//! The specification of the simulated provider.
+
 use std::sync::Arc;
 use std::time::Duration;
 

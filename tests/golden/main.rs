@@ -5,8 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod crds;
-mod help;
 mod findings;
+mod help;
 mod reference;
 
 use std::path::{Path, PathBuf};
