@@ -9,9 +9,13 @@ mod certificates;
 mod control_plane;
 mod eventually;
 mod namespace;
+mod observer;
 mod process;
 mod tools;
 mod user;
 
 pub(crate) use control_plane::{ControlPlane, from_root};
+pub(crate) use eventually::eventually;
+pub(crate) use namespace::{Namespace, route};
+pub(crate) use observer::Observer;
 pub(crate) use user::User;
