@@ -21,6 +21,7 @@ pub mod secret;
 pub mod simulate;
 pub mod snapshot;
 pub mod state;
+pub mod sources;
 pub mod tasks;
 pub mod telemetry;
 pub mod transport;
