@@ -127,7 +127,7 @@ fn a_pattern_or_rule_that_does_not_compile_is_an_error() {
 }
 
 /// Whether an object with `a: value` passes a schema of one field `a`.
-fn passes(schema: &Value, value: Value) -> bool {
+fn passes(schema: &Value, value: &Value) -> bool {
     let spec = Node::of_spec(definition(schema, json!({}))).unwrap();
     let surroundings = super::Surroundings::of(&spec).unwrap();
     let mut walk = super::Walk::new(&surroundings);
@@ -175,7 +175,7 @@ fn rules_mean_in_cel_what_they_mean_to_the_api_server() {
         (headers.clone(), json!({"x-a": "1", "b": "2"}), false),
         (headers, json!({"b": "2"}), false),
     ] {
-        assert_eq!(passes(&schema, value.clone()), expected, "{schema} {value}");
+        assert_eq!(passes(&schema, &value), expected, "{schema} {value}");
     }
 }
 
@@ -244,122 +244,52 @@ fn durations_are_read_as_go_reads_them() {
     }
 }
 
+/// Holds that the one thing said of a rule is said at `field` of it, with these parts of its cause and cure.
+fn assert_said(rule: &Value, field: &str, code: Code, cause: &str, cure: &str) {
+    let said = said(&route_with(rule.clone()));
+    let [found] = said.as_slice() else { panic!("{rule}: {said:?}") };
+    assert_eq!((found.0.strip_prefix("spec.rules[0]"), found.1), (Some(field), code), "{rule}");
+    assert!(found.2.contains(cause) && found.3.contains(cure), "{rule}: {found:?}");
+}
+
 #[test]
-fn what_is_said_names_what_was_expected_and_what_to_do() {
-    let backend = json!({"service": {"name": "a", "port": 80}});
-    for (rule, field, code, cause, cure) in [
-        (
-            json!({"backend": []}),
-            "spec.rules[0].backend",
-            Code::UnknownField,
-            "no such field",
-            "did you mean `backends`?",
-        ),
-        (
-            json!({"zzz": 1}),
-            "spec.rules[0].zzz",
-            Code::UnknownField,
-            "no such field",
-            "the fields here are auth, backends,",
-        ),
-        (
-            json!({}),
-            "spec.rules[0]",
-            Code::InvalidValue,
-            "exactly one of backends, redirect; set here: name",
-            "so that",
-        ),
-        (
-            json!({"name": true, "backends": [backend]}),
-            "spec.rules[0].name",
-            Code::InvalidValue,
-            "expected text, found true",
-            "quotes",
-        ),
-        (
-            json!({"name": 7, "backends": [backend]}),
-            "spec.rules[0].name",
-            Code::InvalidValue,
-            "found the number 7",
-            "quotes",
-        ),
-        (
-            json!({"name": null, "backends": [backend]}),
-            "spec.rules[0].name",
-            Code::InvalidValue,
-            "required",
-            "such as `read-orders`",
-        ),
-        (
-            json!({"name": "Ab", "backends": [backend]}),
-            "spec.rules[0].name",
-            Code::InvalidValue,
-            "of the form ^[a-z0-9]",
-            "like `read-orders`",
-        ),
-        (
-            json!({"name": "a ", "backends": [backend]}),
-            "spec.rules[0].name",
-            Code::InvalidValue,
-            "of the form ^[a-z0-9]",
-            "white space",
-        ),
-        (
-            json!({"backends": [{"service": {"name": "a", "port": 0}}]}),
-            "spec.rules[0].backends[0].service.port",
-            Code::InvalidValue,
-            "from 1 to 65535, found 0",
-            "from 1 to 65535",
-        ),
-        (
-            json!({"backends": [{"service": {"name": "a", "port": "80"}}]}),
-            "spec.rules[0].backends[0].service.port",
-            Code::InvalidValue,
-            "text of 2 characters",
-            "without quotes",
-        ),
-        (
-            json!({"backends": []}),
-            "spec.rules[0].backends",
-            Code::InvalidValue,
-            "at least 1 item, found 0",
-            "leave the field out",
-        ),
-        (
-            json!({"backends": backend}),
-            "spec.rules[0].backends",
-            Code::InvalidValue,
-            "expected a list, found an object with 1 member",
-            "like `[{service:",
-        ),
-        (
-            json!({"backends": [backend], "auth": {"anonymous": false}}),
-            "spec.rules[0].auth.anonymous",
-            Code::InvalidValue,
-            "expected true, found false",
-            "leave the field out",
-        ),
-        (
-            json!({"matches": [{"path": {"type": "prefix", "value": "/"}}], "backends": [backend]}),
-            "spec.rules[0].matches[0].path.type",
-            Code::InvalidValue,
-            "one of Exact, Prefix, found text of 6",
-            "did you mean `Prefix`?",
-        ),
-        (
-            json!({"redirect": {"host": "a", "status": 305}}),
-            "spec.rules[0].redirect.status",
-            Code::InvalidValue,
-            "one of 301, 302",
-            "use one of these",
-        ),
+fn of_an_unknown_member_is_said_what_was_meant_or_what_there_is() {
+    for (rule, field, cure) in [
+        (json!({"backend": []}), ".backend", "did you mean `backends`?"),
+        (json!({"Name": "a"}), ".Name", "did you mean `name`?"),
+        (json!({"zzz": null}), ".zzz", "remove it; the fields here are auth, backends,"),
+        (json!({"timeouts": {"requests": "1s"}}), ".timeouts.requests", "did you mean `request`?"),
     ] {
-        let said = said(&route_with(rule.clone()));
-        assert_eq!(said.len(), 1, "{rule}: {said:?}");
-        let found = &said[0];
-        assert_eq!((found.0.as_str(), found.1), (field, code), "{rule}");
-        assert!(found.2.contains(cause) && found.3.contains(cure), "{rule}: {found:?}");
+        assert_said(&rule, field, Code::UnknownField, "there is no such field here", cure);
     }
+}
+
+#[test]
+fn of_a_value_is_said_what_was_expected_and_what_to_do() {
+    let with = |name: Value| json!({"name": name, "backends": [{"service": {"name": "a", "port": 80}}]});
+    let port = |port: Value| json!({"backends": [{"service": {"name": "a", "port": port}}]});
+    let path = |kind: &str| json!({"matches": [{"path": {"type": kind, "value": "/"}}], "redirect": {"host": "a"}});
+    let at_port = ".backends[0].service.port";
+    for (rule, field, cause, cure) in [
+        (json!({}), "", "exactly one of backends, redirect; set here: name", "change it so that this holds: exactly"),
+        (with(json!(true)), ".name", "expected text, found true", "put it in quotes"),
+        (with(json!(7)), ".name", "expected text, found the number 7", "put it in quotes"),
+        (with(Value::Null), ".name", "required and not set", "such as `read-orders`"),
+        (with(json!("Ab")), ".name", "of the form ^[a-z0-9]", "like `read-orders`"),
+        (with(json!("a ")), ".name", "found text of 2 characters", "remove the white space around it"),
+        (port(json!(0)), at_port, "from 1 to 65535, found 0", "use a whole number from 1 to 65535"),
+        (port(json!(80.5)), at_port, "found 80.5", "use a whole number from 1 to 65535"),
+        (port(json!("80")), at_port, "found text of 2 characters", "without quotes"),
+        (json!({"backends": []}), ".backends", "at least 1 item, found 0", "leave the field out"),
+        (json!({"backends": {}}), ".backends", "expected a list, found an object with 0 members", "like `[{service:"),
+        (json!({"redirect": {}}), ".redirect", "at least one of scheme, host, path; nothing is set here", "so that"),
+        (json!({"redirect": {"host": "a", "status": 305}}), ".redirect.status", "one of 301, 302", "use one of these"),
+        (path("prefix"), ".matches[0].path.type", "one of Exact, Prefix, found text of 6", "did you mean `Prefix`?"),
+    ] {
+        assert_said(&rule, field, Code::InvalidValue, cause, cure);
+    }
+    let open = json!({"auth": {"anonymous": false}, "redirect": {"host": "a"}});
+    assert_said(&open, ".auth.anonymous", Code::InvalidValue, "expected true, found false", "or leave the field out");
 }
 
 #[test]

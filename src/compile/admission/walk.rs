@@ -73,6 +73,11 @@ impl<'s> Walk<'s> {
         self.invalid(place, "the field is required and not set", words::set_it(node));
     }
 
+    /// Whether the walk is at its end, with the object perhaps not: an object of a million members is not worth it.
+    const fn is_over(&self) -> bool {
+        self.found.len() >= MOST
+    }
+
     /// Judges `value`; `null` is never judged, but in a list, where it is of the wrong type.
     pub(super) fn value(&mut self, place: Place<'_>, node: &Node, value: &Value) {
         let before = self.found.len();
@@ -115,7 +120,7 @@ impl<'s> Walk<'s> {
             self.invalid(place, cause, cure);
         }
         // A rule about what is broken already would only say so again, or nonsense.
-        if self.found.len() == before {
+        if self.found.len() == before && !self.is_over() {
             self.rules(place, node, value);
         }
     }
@@ -139,6 +144,9 @@ impl<'s> Walk<'s> {
 
     fn members(&mut self, place: Place<'_>, members: &[Member], object: &Map<String, Value>) {
         for (name, value) in object {
+            if self.is_over() {
+                return;
+            }
             let here = place.field(name);
             match members.iter().find(|member| *member.name == **name) {
                 None => {
