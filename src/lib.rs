@@ -10,6 +10,7 @@ pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod demo;
+pub mod compile;
 pub mod expr;
 pub mod finding;
 pub mod jose;

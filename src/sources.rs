@@ -3,3 +3,5 @@
 //! A source turns what it reads into [`Update`](crate::resources::Update)s on a bounded channel and judges nothing.
 
 pub mod kube;
+
+pub mod files;
