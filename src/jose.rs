@@ -28,6 +28,8 @@ mod key_set;
 mod reason;
 mod scopes;
 mod sign;
+#[cfg(test)]
+mod tests;
 mod thumbprint;
 mod times;
 mod token;

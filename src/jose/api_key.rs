@@ -8,6 +8,8 @@
 mod checksum;
 mod generate;
 mod record;
+#[cfg(test)]
+mod tests;
 
 use std::collections::HashMap;
 use std::sync::Arc;

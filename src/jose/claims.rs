@@ -32,15 +32,9 @@ pub enum VerifiedBy {
 }
 
 impl Claims {
-    /// The claims of a token that passed `expectation` and whose signature `key` verified.
-    pub(super) fn of_token(
-        token: Token<'_>,
-        expectation: &Expectation,
-        key: &Arc<KeyIdentity>,
-    ) -> Result<Self, Reason> {
-        let times = Times::read(&token.claims)?;
-        let scopes = Scopes::read(token.claims.get(expectation.scope_claim()))?;
-        Ok(Self { members: token.claims, times, scopes, verified_by: VerifiedBy::Key(Arc::clone(key)) })
+    /// The claims of a token that passed every check and whose signature `key` verified.
+    pub(super) fn of_token(token: Token<'_>, times: Times, scopes: Scopes, key: &Arc<KeyIdentity>) -> Self {
+        Self { members: token.claims, times, scopes, verified_by: VerifiedBy::Key(Arc::clone(key)) }
     }
 
     /// The claims of an API key.

@@ -1,5 +1,7 @@
 //! The protected header: what it may say, and what it must not.
 
+use std::collections::BTreeSet;
+
 use serde_json::{Map, Value};
 
 use super::json::{self, JsonError};
@@ -58,9 +60,11 @@ impl Header {
 /// Why a token with a `crit` list is refused. No extension is supported, so the answer is never yes.
 fn refuse_critical(critical: &Value, members: &Map<String, Value>) -> Reason {
     let Value::Array(names) = critical else { return Reason::CritInvalid };
-    let well_formed =
-        |name: &Value| name.as_str().is_some_and(|name| !REGISTERED.contains(&name) && members.contains_key(name));
-    if names.is_empty() || !names.iter().all(well_formed) { Reason::CritInvalid } else { Reason::CritUnsupported }
+    let is_extension = |name: &str| !REGISTERED.contains(&name) && members.contains_key(name);
+    let distinct: BTreeSet<&str> = names.iter().filter_map(Value::as_str).filter(|name| is_extension(name)).collect();
+    // Fewer of them than items: some item is no string, repeated, registered, or not in the header.
+    let is_valid = !names.is_empty() && distinct.len() == names.len();
+    if is_valid { Reason::CritUnsupported } else { Reason::CritInvalid }
 }
 
 /// A member that is a string where it is present.

@@ -6,7 +6,8 @@
 use std::cell::Cell;
 use std::fmt;
 
-use serde::de::{DeserializeSeed, Deserializer, Error as _, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde::de::{DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use serde_json::value::RawValue;
 use serde_json::{Map, Number, Value};
 use thiserror::Error;
 
@@ -33,7 +34,7 @@ pub(super) enum JsonError {
 /// Reads one object and nothing after it.
 pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
-    let document = Document::new(OnFault::Stop);
+    let document = Document::default();
     let mut deserializer = serde_json::Deserializer::from_str(text);
     let result = deserializer
         .deserialize_map(ObjectVisitor { document: &document, depth: 1 })
@@ -45,8 +46,9 @@ pub(super) fn object(bytes: &[u8]) -> Result<Map<String, Value>, JsonError> {
     })
 }
 
-/// Reads the array that is the `name` member of an object, each item by itself: what is wrong within one item is that
-/// item's error. Items beyond `max_items` make the whole too large; no such member makes it no object of this kind.
+/// Reads the array that is the `name` member of an object, each item by itself: an item that is no object, or that no
+/// strict reader takes, is that item's error and costs the others nothing. Items beyond `max_items` make the whole too
+/// large; without such a member it is no object of this kind.
 pub(super) fn objects_in_member(bytes: &[u8], name: &'static str, max_items: usize) -> Result<Items, JsonError> {
     let text = std::str::from_utf8(bytes).map_err(|_| JsonError::NotUtf8)?;
     let fault = Cell::new(None);
@@ -55,7 +57,7 @@ pub(super) fn objects_in_member(bytes: &[u8], name: &'static str, max_items: usi
         .deserialize_map(MemberVisitor { name, max_items, fault: &fault })
         .and_then(|items| deserializer.end().map(|()| items));
     match result {
-        Ok(Some(items)) => Ok(items),
+        Ok(Some(items)) => Ok(items.into_iter().map(|item| object(item.get().as_bytes())).collect()),
         Ok(None) => Err(JsonError::NotObject),
         Err(_) => Err(fault.get().unwrap_or(JsonError::NotObject)),
     }
@@ -64,38 +66,21 @@ pub(super) fn objects_in_member(bytes: &[u8], name: &'static str, max_items: usi
 /// The items of an array, each an object or what is wrong with it.
 pub(super) type Items = Vec<Result<Map<String, Value>, JsonError>>;
 
-/// Whether a fault ends the reading at once, or is kept while the rest of the text is read.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum OnFault {
-    Stop,
-    Continue,
-}
-
 /// What is counted and found while one document is read.
+#[derive(Default)]
 struct Document {
-    on_fault: OnFault,
     members: Cell<usize>,
     fault: Cell<Option<JsonError>>,
 }
 
 impl Document {
-    const fn new(on_fault: OnFault) -> Self {
-        Self { on_fault, members: Cell::new(0), fault: Cell::new(None) }
-    }
-
-    /// Records the first fault.
-    fn report<E: serde::de::Error>(&self, fault: JsonError) -> Result<(), E> {
-        if self.fault.get().is_none() {
-            self.fault.set(Some(fault));
-        }
-        match self.on_fault {
-            OnFault::Stop => Err(E::custom(fault)),
-            OnFault::Continue => Ok(()),
-        }
-    }
-
+    /// Ends the reading with this fault where something does not hold.
     fn require<E: serde::de::Error>(&self, holds: bool, otherwise: JsonError) -> Result<(), E> {
-        if holds { Ok(()) } else { self.report(otherwise) }
+        if holds {
+            return Ok(());
+        }
+        self.fault.set(Some(otherwise));
+        Err(E::custom(otherwise))
     }
 }
 
@@ -200,15 +185,23 @@ impl<'de> Visitor<'de> for ValueSeed<'_> {
     }
 }
 
-/// The outer object of `objects_in_member`. Its other members are skipped; bounds apply to each item by itself.
+/// The outer object of `objects_in_member`. Its other members are skipped, and so are the insides of the items: they
+/// are read one by one afterwards.
 struct MemberVisitor<'f> {
     name: &'static str,
     max_items: usize,
     fault: &'f Cell<Option<JsonError>>,
 }
 
+impl MemberVisitor<'_> {
+    fn fail<T, E: serde::de::Error>(&self, fault: JsonError) -> Result<T, E> {
+        self.fault.set(Some(fault));
+        Err(E::custom(fault))
+    }
+}
+
 impl<'de> Visitor<'de> for MemberVisitor<'_> {
-    type Value = Option<Items>;
+    type Value = Option<Vec<&'de RawValue>>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(formatter, "an object with an array {:?}", self.name)
@@ -222,8 +215,7 @@ impl<'de> Visitor<'de> for MemberVisitor<'_> {
                 continue;
             }
             if items.is_some() {
-                self.fault.set(Some(JsonError::DuplicateMember));
-                return Err(A::Error::custom(JsonError::DuplicateMember));
+                return self.fail(JsonError::DuplicateMember);
             }
             items = Some(access.next_value_seed(&self)?);
         }
@@ -232,39 +224,29 @@ impl<'de> Visitor<'de> for MemberVisitor<'_> {
 }
 
 impl<'de> DeserializeSeed<'de> for &MemberVisitor<'_> {
-    type Value = Items;
+    type Value = Vec<&'de RawValue>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Items, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
         deserializer.deserialize_seq(self)
     }
 }
 
 impl<'de> Visitor<'de> for &MemberVisitor<'_> {
-    type Value = Items;
+    type Value = Vec<&'de RawValue>;
 
     fn expecting(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
         formatter.write_str("an array of objects")
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Items, A::Error> {
+    fn visit_seq<A: SeqAccess<'de>>(self, mut access: A) -> Result<Self::Value, A::Error> {
         let mut items = Vec::new();
-        loop {
-            let document = Document::new(OnFault::Continue);
-            let Some(item) = access.next_element_seed(ValueSeed { document: &document, depth: 1 })? else {
-                return Ok(items);
-            };
+        while let Some(item) = access.next_element()? {
             if items.len() == self.max_items {
-                self.fault.set(Some(JsonError::TooLarge));
-                return Err(A::Error::custom(JsonError::TooLarge));
+                return self.fail(JsonError::TooLarge);
             }
-            items.push(match (document.fault.get(), item) {
-                (Some(fault), _) => Err(fault),
-                (None, Value::Object(members)) => Ok(members),
-                (None, Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_)) => {
-                    Err(JsonError::NotObject)
-                }
-            });
+            items.push(item);
         }
+        Ok(items)
     }
 }
 

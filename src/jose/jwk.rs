@@ -1,5 +1,6 @@
 //! One JSON Web Key (RFC 7517) turned into a key that verifies, or a reason to leave it out.
 
+mod ed25519;
 mod roca;
 
 use aws_lc_rs::signature::{ParsedPublicKey, RsaPublicKeyComponents};
@@ -59,6 +60,9 @@ pub enum SkipReason {
     /// The coordinates are not those of a point on the curve.
     #[error("its point is not on the curve")]
     NotOnCurve,
+    /// A point of order 1, 2, 4 or 8: signatures under it can be made up without any private key.
+    #[error("its point is of small order: anybody can sign for it")]
+    SmallOrder,
     /// Too small to be safe, or too large to be cheap.
     #[error("its modulus has {0} bits, expected 2048 to 4096")]
     RsaSize(usize),
@@ -173,6 +177,9 @@ fn okp(jwk: &Map<String, Value>, stated: Option<Algorithm>) -> Result<Material, 
     }
     fitting(stated, |stated| stated.family() == Family::Ed25519)?;
     let x = sized(jwk, "x", 32)?;
+    if ed25519::is_of_small_order(&x) {
+        return Err(SkipReason::SmallOrder);
+    }
     let key = on_curve(Algorithm::Ed25519, &x)?;
     let thumbprint = Thumbprint::of_members(&[("crv", curve), ("kty", "OKP"), ("x", &base64url::encode(x))]);
     // Both names of the algorithm, whichever the key set uses.

@@ -97,8 +97,10 @@ impl VerificationKey {
 
     /// Whether the signature is this key's over the message, by this algorithm and no other that the key might do.
     ///
-    /// Lengths are exact: RSA as long as the modulus, ECDSA the two halves of RFC 7518, section 3.4, never DER.
-    pub(super) fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Result<(), Reason> {
+    /// Lengths are exact: RSA as long as the modulus, ECDSA the two halves of RFC 7518, section 3.4, never DER. It proves
+    /// who signed these bytes and nothing of what they say: a token's claims come from
+    /// [`Expectation::verify`](super::Expectation::verify) alone.
+    pub fn verify(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> Result<(), Reason> {
         let verifier = self.verifiers.iter().find(|(own, _)| *own == algorithm);
         let (_, verifier) = verifier.ok_or(Reason::AlgKeyMismatch)?;
         match verifier {

@@ -81,10 +81,11 @@ impl SigningKey {
         Self::of_pair(algorithm, pair.map_err(|_| SigningKeyError::NotAKey(algorithm))?)
     }
 
-    /// A key from a private JWK, as JSON text. Its `alg` says what it signs by.
-    pub fn from_jwk(text: &Secret) -> Result<Self, SigningKeyError> {
+    /// A key from a private JWK, as JSON text. Its `alg` says what it signs by; one that states none signs by
+    /// `otherwise`, or is refused if there is no such.
+    pub fn from_jwk(text: &Secret, otherwise: Option<Algorithm>) -> Result<Self, SigningKeyError> {
         let mut jwk = json::object(text.expose()).map_err(|_| SigningKeyError::BadMember("kty"))?;
-        let key = Self::of_jwk(&jwk);
+        let key = Self::of_jwk(&jwk, otherwise);
         for member in jwk.values_mut() {
             if let Value::String(text) = member {
                 text.zeroize();
@@ -178,12 +179,23 @@ impl SigningKey {
         Ok(Self { algorithm, thumbprint, public: Some(public), pair })
     }
 
-    fn of_jwk(jwk: &Map<String, Value>) -> Result<Self, SigningKeyError> {
-        let algorithm = jwk.get("alg").and_then(Value::as_str).and_then(Algorithm::from_name);
+    fn of_jwk(jwk: &Map<String, Value>, otherwise: Option<Algorithm>) -> Result<Self, SigningKeyError> {
+        let algorithm = match jwk.get("alg") {
+            None => otherwise,
+            Some(name) => name.as_str().and_then(Algorithm::from_name),
+        };
         let algorithm = algorithm.ok_or(SigningKeyError::BadMember("alg"))?;
+        let require = |name: &'static str, value: &str| {
+            if jwk.get(name).and_then(Value::as_str) == Some(value) {
+                Ok(())
+            } else {
+                Err(SigningKeyError::BadMember(name))
+            }
+        };
         let pair = match scheme(algorithm) {
             Scheme::Hmac => return Err(SigningKeyError::SharedSecret(algorithm)),
             Scheme::Rsa(encoding) => {
+                require("kty", "RSA")?;
                 let components = KeyPairComponents {
                     public_key: PublicKeyComponents { n: member(jwk, "n")?, e: member(jwk, "e")? },
                     d: member(jwk, "d")?,
@@ -196,10 +208,13 @@ impl SigningKey {
                 RsaKeyPair::from_components(&components).map(|pair| Pair::Rsa(pair, encoding))
             }
             Scheme::Ecdsa(signing) => {
+                require("kty", "EC")?;
                 let point = [[4].as_slice(), member(jwk, "x")?.as_slice(), member(jwk, "y")?.as_slice()].concat();
                 EcdsaKeyPair::from_private_key_and_public_key(signing, &member(jwk, "d")?, &point).map(Pair::Ecdsa)
             }
             Scheme::Ed25519 => {
+                require("kty", "OKP")?;
+                require("crv", "Ed25519")?;
                 Ed25519KeyPair::from_seed_and_public_key(&member(jwk, "d")?, &member(jwk, "x")?).map(Pair::Ed25519)
             }
         };

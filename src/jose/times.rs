@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
-use super::{Expectation, Reason};
+use super::{Expectation, Profile, Reason};
 use crate::clock::UnixTime;
 
 /// The last second that every JSON parser reads exactly (2⁵³). A later expiry is no date but an attempt to overflow.
@@ -50,12 +50,21 @@ impl Times {
         if self.issued_at.is_some_and(|issued| issued > now.plus(leeway.clamp(least, most))) {
             return Err(Reason::IatFuture);
         }
+        // RFC 9068, section 2.2, requires it, and so does a limit on the age. Asked before the lifetime, which without it
+        // has to guess.
+        let needs_issue = expectation.profile() == Profile::Rfc9068 || expectation.max_age().is_some();
+        if needs_issue && self.issued_at.is_none() {
+            return Err(Reason::ClaimMissing);
+        }
         if self.expires.secs() > LAST_SECOND || self.outlives(expectation, now) {
             return Err(Reason::LifetimeTooLong);
         }
-        let Some(max_age) = expectation.max_age() else { return Ok(()) };
-        let issued = self.issued_at.ok_or(Reason::ClaimMissing)?;
-        if now.since(issued) > max_age.saturating_add(leeway) { Err(Reason::TooOld) } else { Ok(()) }
+        if self.is_too_old(expectation, now) { Err(Reason::TooOld) } else { Ok(()) }
+    }
+
+    fn is_too_old(&self, expectation: &Expectation, now: UnixTime) -> bool {
+        let limit = expectation.max_age().map(|limit| limit.saturating_add(expectation.leeway()));
+        limit.zip(self.issued_at).is_some_and(|(limit, issued)| now.since(issued) > limit)
     }
 
     /// Whether the token lives longer than it may. One that does not say when it was issued counts as issued now: then

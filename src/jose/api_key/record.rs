@@ -1,5 +1,6 @@
 //! What the cluster keeps of an API key: the data of a Secret, without the key itself.
 
+use std::fmt;
 use std::sync::Arc;
 
 use serde_json::{Map, Value};
@@ -7,10 +8,10 @@ use thiserror::Error;
 
 use super::{ApiKey, SECRET_LENGTH, is_id};
 use crate::clock::UnixTime;
-use crate::jose::Claims;
 use crate::jose::check::is_name;
 use crate::jose::scopes::Scopes;
 use crate::jose::times::Times;
+use crate::jose::{Claims, Reason};
 
 /// The members of a record.
 const MEMBERS: [&str; 6] = ["id", "hash", "notBefore", "expiresAt", "scopes", "owner"];
@@ -20,7 +21,6 @@ const RESERVED: [&str; 9] = ["iss", "sub", "aud", "exp", "nbf", "iat", "jti", "s
 const HASH_PREFIX: &str = "sha256:";
 
 /// One API key as it is kept: its id, the hash of its secret, its times, scopes and owner.
-#[derive(Debug)]
 pub struct ApiKeyRecord {
     id: Arc<str>,
     hash: [u8; 32],
@@ -116,6 +116,13 @@ impl ApiKeyRecord {
     }
 }
 
+/// The id only: a hash is no secret, but nobody needs it in a log either.
+impl fmt::Debug for ApiKeyRecord {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        formatter.debug_struct("ApiKeyRecord").field("id", &self.id).finish_non_exhaustive()
+    }
+}
+
 /// The members by name, as text.
 struct Members<'d> {
     texts: Vec<(&'static str, &'d str)>,
@@ -146,10 +153,11 @@ impl<'d> Members<'d> {
     }
 }
 
-/// Whether a value is a whole key, or as long as a bare secret and of its alphabet.
+/// Whether a word of the value is a key, be it a mistyped one, or as long as a bare secret and of its alphabet.
 fn is_plain_secret(text: &str) -> bool {
-    let is_bare = text.len() == SECRET_LENGTH && text.bytes().all(|byte| byte.is_ascii_alphanumeric());
-    is_bare || ApiKey::parse(text).is_ok()
+    let is_bare = |word: &str| word.len() == SECRET_LENGTH && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
+    let is_key = |word: &str| matches!(ApiKey::parse(word), Ok(_) | Err(Reason::KeyChecksum));
+    text.split_ascii_whitespace().any(|word| is_bare(word) || is_key(word))
 }
 
 /// `sha256:` and the hash in lower-case hexadecimal, as `sha256sum` prints it.
