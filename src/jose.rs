@@ -47,5 +47,5 @@ pub use reason::Reason;
 pub use scopes::Scopes;
 pub use sign::{SigningKey, SigningKeyError};
 pub use thumbprint::Thumbprint;
-pub use token::Token;
+pub use token::{MAX_TOKEN_BYTES, Token};
 pub use verified::Verified;

@@ -6,6 +6,7 @@
 mod access;
 mod admit;
 mod body;
+mod claims;
 mod connection;
 mod credential;
 mod deadline;
@@ -16,6 +17,7 @@ mod heads;
 mod link;
 mod listen;
 mod patience;
+mod pinned;
 mod pool;
 mod random;
 mod receive;
@@ -23,10 +25,12 @@ mod redirect;
 mod refusal;
 mod request;
 mod session;
+mod taking;
 #[cfg(test)]
 mod tests;
 mod threads;
 mod token_cache;
+mod trace;
 mod transform;
 mod worker;
 
@@ -36,9 +40,11 @@ use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::ClientConfig;
+use tokio::sync::mpsc;
 
 use crate::clock::Clock;
 use crate::snapshot::Snapshot;
+use crate::state::FailingSources;
 use crate::wire::forwarded::TrustedProxies;
 pub use listen::Listener;
 pub use threads::{Parts, Proxy};
@@ -49,7 +55,7 @@ use token_cache::SharedTokens;
 pub struct Limits {
     /// Client connections, over all threads; one more waits in the kernel's queue.
     pub connections: usize,
-    /// Bytes of a request's head; more is 431, or 414 where the target alone is larger.
+    /// Bytes of a request's head; more is 431. A target of more than 8 KiB in a head within the bound is 414.
     pub head_bytes: usize,
     /// Fields of a request's head; more is 431.
     pub head_fields: usize,
@@ -78,7 +84,7 @@ impl Default for Limits {
             head_time: Duration::from_secs(10),
             idle_time: Duration::from_secs(75),
             idle_links: 1_024,
-            upstream_idle_time: Duration::from_secs(60),
+            upstream_idle_time: Duration::from_mins(1),
         }
     }
 }
@@ -92,4 +98,7 @@ struct Shared {
     tls: Arc<ClientConfig>,
     idle_links: Arc<AtomicUsize>,
     tokens: Arc<SharedTokens>,
+    failing_sources: FailingSources,
+    /// Where the last reference to an old snapshot goes.
+    retired: mpsc::Sender<Arc<Snapshot>>,
 }

@@ -4,6 +4,7 @@
 //! control runtime and one on each data thread; the latter spawns tasks that need not be `Send`.
 
 use std::future::Future;
+use std::task::{Context, Poll};
 
 use tokio::task::JoinSet;
 use tracing::Instrument;
@@ -47,6 +48,19 @@ impl Tasks {
     /// Waits until all have ended.
     pub async fn join(&mut self) {
         while self.set.join_next().await.is_some() {}
+    }
+
+    /// Ready with `true` when one more has ended, with `false` when none is left. For an owner who must not hold on to
+    /// the set while it waits, because its tasks add to it.
+    pub fn poll_next_end(&mut self, context: &mut Context<'_>) -> Poll<bool> {
+        self.set.poll_join_next(context).map(|ended| {
+            if let Some(Err(error)) = &ended
+                && error.is_panic()
+            {
+                tracing::error!("task panicked");
+            }
+            ended.is_some()
+        })
     }
 
     /// Ends all at their next await.

@@ -8,4 +8,4 @@ mod tests;
 
 pub use access::{AccessEntry, Style};
 pub use log_file::{LogBuffer, LogFile, LogTarget};
-pub use metrics::{Counters, Outcome, WorkerCounters};
+pub use metrics::{Counters, Event, Outcome, TokenLookUp, WorkerCounters};

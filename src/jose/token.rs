@@ -8,7 +8,7 @@ use super::{Algorithm, Reason, TokenHash, base64url, times};
 use crate::clock::UnixTime;
 
 /// The largest token that is looked at, in bytes.
-const MAX_TOKEN_BYTES: usize = 8 * 1024;
+pub const MAX_TOKEN_BYTES: usize = 8 * 1024;
 
 /// A JWT in compact form whose structure is sound and of which nothing is verified: whoever reads it may have been
 /// handed it by anybody. It serves to find the issuer's policy and keys; what it says counts only as `Verified<Claims>`.

@@ -35,12 +35,12 @@ pub(super) fn admit(
     }
     let upload = Rc::new(Upload::default());
     exchange.upload = Some(Rc::clone(&upload));
-    let identity_headers = Arc::clone(&authenticated.matched.identity_headers);
+    let identity_headers = Arc::clone(&authenticated.matched.snapshot.identity_headers);
     let body = RequestBody::Streaming { incoming, bound, upload, identity_headers };
     Ok(Admitted { authenticated, body, _proof: () })
 }
 
-/// The answer to a body over its bound, announced or not.
-pub(super) fn too_large() -> Refusal {
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large")
+/// The answer to a body over its bound, announced or not. What is left of the body is not worth reading.
+pub(super) const fn too_large() -> Refusal {
+    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large").closing()
 }

@@ -11,8 +11,9 @@ use hyper::body::Incoming;
 use thiserror::Error;
 
 use super::exchange::Exchange;
+use super::heads;
 use super::link::Link;
-use super::patience::Patience;
+use super::patience::{Patience, TimeUp};
 use super::pool::InFlight;
 use super::worker::Worker;
 
@@ -28,6 +29,18 @@ pub(super) enum BodyError {
     /// No byte came in time.
     #[error("the body took too long")]
     TooLate,
+    /// This replica ends.
+    #[error("the gateway is shutting down")]
+    Ended,
+}
+
+impl From<TimeUp> for BodyError {
+    fn from(why: TimeUp) -> Self {
+        match why {
+            TimeUp::Late => Self::TooLate,
+            TimeUp::Ended => Self::Ended,
+        }
+    }
 }
 
 /// What is known of a request's body while it is on its way; read by the request after hyper has taken the body.
@@ -106,7 +119,7 @@ impl Body for RequestBody {
         let frame = frame.into_trailers().map_or_else(
             |frame| frame,
             |mut trailers| {
-                super::heads::clean_trailers(&mut trailers, identity_headers);
+                heads::clean_trailers(&mut trailers, identity_headers);
                 Frame::trailers(trailers)
             },
         );
@@ -131,7 +144,7 @@ impl Body for RequestBody {
 /// A reply's body. When it is dropped, at its end or before, the request is over: then it is logged and counted.
 pub(super) struct ReplyBody {
     source: Source,
-    exchange: Exchange,
+    exchange: Box<Exchange>,
 }
 
 /// Where a reply's body comes from.
@@ -154,19 +167,23 @@ pub(super) struct LinkSource {
     link: Option<Link>,
     place: InFlight,
     patience: Patience,
+    /// The request's body, which may still be on its way up.
+    upload: Option<Rc<Upload>>,
 }
 
 /// A body that still comes over an HTTP/2 connection.
 pub(super) struct H2Source {
     pub(super) incoming: Incoming,
     pub(super) patience: Patience,
+    /// The request's body, which may still be on its way up.
+    pub(super) upload: Option<Rc<Upload>>,
     /// Held for its drop: the request is under way until then.
     pub(super) _place: InFlight,
 }
 
 impl ReplyBody {
     /// What `source` brings, as the reply of `exchange`.
-    pub(super) fn new(source: Source, mut exchange: Exchange) -> Self {
+    pub(super) fn new(source: Source, mut exchange: Box<Exchange>) -> Self {
         if matches!(&source, Source::Whole(bytes) if bytes.is_empty()) {
             exchange.complete();
         }
@@ -186,6 +203,7 @@ impl Body for ReplyBody {
 
     fn poll_frame(self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
         let this = self.get_mut();
+        this.exchange.asked();
         let next = match &mut this.source {
             Source::Whole(bytes) if bytes.is_empty() => Poll::Ready(None),
             Source::Whole(bytes) => Poll::Ready(Some(Ok(Frame::data(std::mem::take(bytes))))),
@@ -225,13 +243,12 @@ impl LinkSource {
     /// The rest of the body of `incoming`, of which `first` has been taken already.
     pub(super) fn new(
         worker: Rc<Worker>,
-        incoming: Incoming,
-        first: Option<Bytes>,
-        link: Link,
-        place: InFlight,
+        (incoming, first): (Incoming, Option<Bytes>),
+        (link, place): (Link, InFlight),
         patience: Patience,
+        upload: Option<Rc<Upload>>,
     ) -> Self {
-        Self { worker, incoming, first, link: Some(link), place, patience }
+        Self { worker, incoming, first, link: Some(link), place, patience, upload }
     }
 
     fn size_hint(&self) -> SizeHint {
@@ -244,6 +261,10 @@ impl LinkSource {
     }
 
     fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.patience.is_over() {
+            self.link = None;
+            return Poll::Ready(Some(Err(BodyError::Ended)));
+        }
         if let Some(first) = self.first.take() {
             return Poll::Ready(Some(Ok(Frame::data(first))));
         }
@@ -255,7 +276,7 @@ impl LinkSource {
                 if self.incoming.is_end_stream() {
                     self.release();
                 }
-                Poll::Ready(Some(Ok(frame)))
+                Poll::Ready(Some(Ok(heads::clean_frame(frame))))
             }
             Poll::Ready(Some(Err(error))) => {
                 self.link = None;
@@ -265,9 +286,9 @@ impl LinkSource {
                 self.release();
                 Poll::Ready(None)
             }
-            Poll::Pending => self.patience.poll(context).map(|()| {
+            Poll::Pending => self.patience.poll_with(self.upload.as_deref(), context).map(|why| {
                 self.link = None;
-                Some(Err(BodyError::TooLate))
+                Some(Err(why.into()))
             }),
         }
     }
@@ -291,12 +312,15 @@ impl Drop for LinkSource {
 
 impl H2Source {
     fn poll_frame(&mut self, context: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, BodyError>>> {
+        if self.patience.is_over() {
+            return Poll::Ready(Some(Err(BodyError::Ended)));
+        }
         match Pin::new(&mut self.incoming).poll_frame(context) {
             Poll::Ready(next) => {
                 self.patience.progress();
-                Poll::Ready(next.map(|frame| frame.map_err(BodyError::from)))
+                Poll::Ready(next.map(|frame| frame.map(heads::clean_frame).map_err(BodyError::from)))
             }
-            Poll::Pending => self.patience.poll(context).map(|()| Some(Err(BodyError::TooLate))),
+            Poll::Pending => self.patience.poll_with(self.upload.as_deref(), context).map(|why| Some(Err(why.into()))),
         }
     }
 }

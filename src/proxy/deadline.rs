@@ -31,6 +31,8 @@ pub(super) struct Deadlines {
     /// When the keeper will look next.
     earliest: Cell<Tick>,
     sooner: Notify,
+    /// There is no more time for anything.
+    over: Cell<bool>,
 }
 
 struct Slot {
@@ -53,6 +55,7 @@ impl Deadlines {
             free: RefCell::default(),
             earliest: Cell::new(NEVER),
             sooner: Notify::new(),
+            over: Cell::new(false),
         })
     }
 
@@ -70,6 +73,12 @@ impl Deadlines {
     pub(super) fn wake_all(&self) {
         let wakers: Vec<_> = self.slots.borrow_mut().iter_mut().filter_map(|slot| slot.waker.take()).collect();
         wakers.into_iter().for_each(Waker::wake);
+    }
+
+    /// Ends every request that is still waiting for its upstream.
+    pub(super) fn end(&self) {
+        self.over.set(true);
+        self.wake_all();
     }
 
     /// Wakes what is due, for as long as the thread runs.
@@ -136,6 +145,11 @@ impl Deadline {
     /// The thread's monotonic time.
     pub(super) fn now(&self) -> Tick {
         self.owner.clock.tick()
+    }
+
+    /// Whether there is no more time for anything: see [`Deadlines::end`].
+    pub(super) fn is_over(&self) -> bool {
+        self.owner.over.get()
     }
 
     /// Never, until it is set again.

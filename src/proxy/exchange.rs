@@ -4,13 +4,16 @@ use std::net::{IpAddr, SocketAddr};
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::{HeaderValue, Method, StatusCode};
+use http::{Method, StatusCode};
 
 use super::body::{BodyError, Upload};
 use super::session::Session;
+use super::taking::Taking;
+use super::trace::RequestName;
 use super::worker::Worker;
 use crate::clock::{Tick, UnixTime};
-use crate::telemetry::{AccessEntry, Outcome};
+use crate::snapshot::{Chain, Dialect};
+use crate::telemetry::{AccessEntry, Event, Outcome, TokenLookUp};
 use crate::wire::forwarded::Peer;
 
 /// What is remembered of a request until its reply has been handed over; dropped then, or when the client leaves, and
@@ -18,51 +21,63 @@ use crate::wire::forwarded::Peer;
 pub(super) struct Exchange {
     worker: Rc<Worker>,
     session: Rc<Session>,
+    /// Whether an HTTP/2 client takes what it is sent.
+    taking: Option<Rc<Taking>>,
     time: UnixTime,
     started: Tick,
-    pub(super) method: Method,
-    pub(super) host: Box<str>,
-    /// Normalised, without the query.
-    pub(super) path: Box<str>,
+    method: Method,
+    target: Target,
     pub(super) client: IpAddr,
-    pub(super) request_id: HeaderValue,
-    pub(super) rule: Arc<str>,
+    pub(super) name: RequestName,
+    /// The rule that took it.
+    chain: Option<Arc<Chain>>,
     /// The policy's entry that let it in.
     pub(super) policy: Option<Arc<str>>,
+    pub(super) token: Option<TokenLookUp>,
     pub(super) upstream: Option<SocketAddr>,
     pub(super) upload: Option<Rc<Upload>>,
     pub(super) status: Option<StatusCode>,
     pub(super) reason: &'static str,
+    spoofed: bool,
     sent: u64,
     complete: bool,
 }
 
+/// Host and path in one buffer: they outlive the request's head, and are two allocations otherwise.
+#[derive(Default)]
+struct Target {
+    text: String,
+    host: usize,
+}
+
 impl Exchange {
     /// A request whose head has just been read.
-    pub(super) fn new(worker: Rc<Worker>, session: Rc<Session>, method: Method) -> Self {
+    pub(super) fn new(worker: Rc<Worker>, session: Rc<Session>, method: Method) -> Box<Self> {
         let (time, started) = worker.now();
-        let rule = worker.no_rule();
         let client = session.peer().address();
-        let request_id = request_id(worker.random().next());
-        Self {
+        let name = RequestName::draw(worker.random());
+        let taking = session.taking();
+        Box::new(Self {
             worker,
             session,
+            taking,
             time,
             started,
             method,
-            host: Box::default(),
-            path: Box::default(),
+            target: Target::default(),
             client,
-            request_id,
-            rule,
+            name,
+            chain: None,
             policy: None,
+            token: None,
             upstream: None,
             upload: None,
             status: None,
             reason: "",
+            spoofed: false,
             sent: 0,
             complete: false,
-        }
+        })
     }
 
     /// The other end of the client's connection.
@@ -80,9 +95,67 @@ impl Exchange {
         self.time
     }
 
+    pub(super) const fn method(&self) -> &Method {
+        &self.method
+    }
+
+    /// In lower case, without a port; empty until it is known.
+    pub(super) fn host(&self) -> &str {
+        self.target.text.get(..self.target.host).unwrap_or_default()
+    }
+
+    /// Normalised, without the query; empty until it is known.
+    pub(super) fn path(&self) -> &str {
+        self.target.text.get(self.target.host..).unwrap_or_default()
+    }
+
+    /// Says which host is asked for; `room` is how long the path will probably be.
+    pub(super) fn set_host(&mut self, host: &str, room: usize) {
+        let mut text = String::with_capacity(host.len() + room);
+        text.push_str(host);
+        self.target = Target { text, host: host.len() };
+    }
+
+    /// Says which path is asked for, after the host.
+    pub(super) fn set_path(&mut self, path: &str) {
+        self.target.text.truncate(self.target.host);
+        self.target.text.push_str(path);
+    }
+
+    /// Says which rule takes the request.
+    pub(super) fn set_chain(&mut self, chain: &Arc<Chain>) {
+        self.chain = Some(Arc::clone(chain));
+    }
+
+    /// In which form a refusal is written.
+    pub(super) fn dialect(&self) -> Dialect {
+        let stages = self.chain.as_ref().and_then(|chain| chain.stages().ok());
+        stages.map_or(Dialect::Problem, |stages| stages.dialect)
+    }
+
+    /// The request brought a header that only we may set. Counted once, and said in the log unless there is more to say.
+    pub(super) fn brought_spoofed_headers(&mut self) {
+        self.spoofed = true;
+    }
+
+    /// Whether the connection ends with this reply, because the replica drains. HTTP/2 says so in a frame.
+    pub(super) fn must_close(&self) -> bool {
+        self.worker.is_draining() && !self.session.is_http2()
+    }
+
+    /// hyper asks for the next part of the reply: the client has room for it.
+    pub(super) fn asked(&self) {
+        if let Some(taking) = &self.taking {
+            taking.asked();
+        }
+    }
+
     /// Bytes of the reply's body were handed over.
     pub(super) fn sent(&mut self, bytes: u64) {
         self.sent = self.sent.saturating_add(bytes);
+        if let Some(taking) = &self.taking {
+            taking.offered();
+        }
     }
 
     /// All of the reply was handed over.
@@ -93,63 +166,68 @@ impl Exchange {
     /// The reply's body ended early, after its head had gone out.
     pub(super) fn broke_off(&mut self, error: &BodyError) {
         self.complete = true;
-        self.reason = match error {
-            BodyError::TooLarge => "body_too_large",
-            BodyError::Broken(_) => "upstream_broke_off",
-            BodyError::TooLate => "upstream_timeout",
+        self.reason = match (&self.upload, error) {
+            // The upstream breaks off because we broke off towards it.
+            (Some(upload), BodyError::Broken(_)) if upload.too_large.get() => "body_too_large",
+            (Some(upload), BodyError::Broken(_)) if upload.broken.get() => "client_broke_off",
+            (_, BodyError::TooLarge) => "body_too_large",
+            (_, BodyError::Broken(_)) => "upstream_broke_off",
+            (_, BodyError::TooLate) => "upstream_timeout",
+            (_, BodyError::Ended) => "shutting_down",
         };
+    }
+
+    /// The status and the reason that stand in the log.
+    fn verdict(&self) -> (u16, &'static str) {
+        let left = || match &self.taking {
+            Some(taking) if taking.has_stalled() => "client_too_slow",
+            _ if self.session.has_expired() => "client_too_slow",
+            _ => "client_left",
+        };
+        match self.status {
+            None => (499, left()),
+            Some(status) if !self.reason.is_empty() => (status.as_u16(), self.reason),
+            // Whoever waits for the rest of a reply and leaves is told apart from one who leaves before its head.
+            Some(status) if !self.complete && self.method != Method::HEAD && has_body(status) => {
+                (status.as_u16(), left())
+            }
+            Some(status) => (status.as_u16(), if self.spoofed { "spoofed_header" } else { "" }),
+        }
     }
 }
 
 impl Drop for Exchange {
     fn drop(&mut self) {
         let duration = self.worker.tick().since(self.started);
-        let status = match self.status {
-            Some(status) if self.complete || self.method == Method::HEAD => status.as_u16(),
-            // Whoever waits for the rest of a reply and leaves is told apart from one who leaves before its head.
-            Some(status) => {
-                if self.reason.is_empty() && !status_has_no_body(status) {
-                    self.reason = "client_left";
-                }
-                status.as_u16()
-            }
-            None => {
-                self.reason = "client_left";
-                499
-            }
-        };
+        let (status, reason) = self.verdict();
+        let rule = self.chain.as_ref().map_or_else(|| self.worker.no_rule(), |chain| chain.rule());
+        let mut digits = [0; 16];
         self.worker.log(&AccessEntry {
             time: self.time,
             method: self.method.as_str(),
-            host: &self.host,
-            path: &self.path,
+            host: self.host(),
+            path: self.path(),
             status,
-            reason: self.reason,
-            rule: &self.rule,
+            reason,
+            rule,
             policy: self.policy.as_deref().unwrap_or_default(),
             client: self.client,
             upstream: self.upstream,
             duration,
             received: self.upload.as_ref().map_or(0, |upload| upload.received.get()),
             sent: self.sent,
-            request_id: self.request_id.to_str().unwrap_or_default(),
+            request_id: self.name.text(&mut digits),
         });
-        self.worker.counters().request(Outcome { rule: &self.rule, status, reason: self.reason, duration });
+        if self.spoofed {
+            self.worker.counters().event(Event::SpoofedHeader);
+        }
+        // A request that was served in spite of its spoofed header was not refused.
+        let reason = if reason == "spoofed_header" { "" } else { reason };
+        self.worker.counters().request(Outcome { rule, status, reason, duration, token: self.token });
         self.session.end();
     }
 }
 
-fn status_has_no_body(status: StatusCode) -> bool {
-    status == StatusCode::NO_CONTENT || status == StatusCode::NOT_MODIFIED
-}
-
-/// Sixteen hexadecimal digits.
-fn request_id(number: u64) -> HeaderValue {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut text = [0; 16];
-    for (place, digit) in text.iter_mut().rev().enumerate() {
-        let nibble = usize::try_from((number >> (4 * place)) & 0xf).unwrap_or_default();
-        *digit = DIGITS.get(nibble).copied().unwrap_or_default();
-    }
-    HeaderValue::from_bytes(&text).unwrap_or(HeaderValue::from_static("0"))
+fn has_body(status: StatusCode) -> bool {
+    status != StatusCode::NO_CONTENT && status != StatusCode::NOT_MODIFIED
 }

@@ -7,14 +7,16 @@
 mod call;
 
 use std::rc::Rc;
+use std::time::Duration;
 
-use http::{Method, Request, Response, StatusCode};
+use http::header::CONNECTION;
+use http::{HeaderValue, Method, Request, Response, StatusCode};
 use http_body::Body;
 
 use super::body::{ReplyBody, RequestBody, Source};
 use super::exchange::Exchange;
 use super::heads;
-use super::patience::Patience;
+use super::patience::{Patience, TimeUp};
 use super::receive::stages_of;
 use super::refusal::Refusal;
 use super::transform::Forwardable;
@@ -33,8 +35,11 @@ pub(super) struct Reply {
 
 impl Reply {
     /// The reply with its body, which ends `exchange` when it is done.
-    pub(super) fn attach(self, mut exchange: Exchange) -> Response<ReplyBody> {
+    pub(super) fn attach(mut self, mut exchange: Box<Exchange>) -> Response<ReplyBody> {
         exchange.status = Some(self.head.status);
+        if exchange.must_close() {
+            self.head.headers.insert(CONNECTION, HeaderValue::from_static("close"));
+        }
         Response::from_parts(self.head, ReplyBody::new(self.source, exchange))
     }
 
@@ -72,7 +77,7 @@ pub(super) async fn forward(
         match call.send(place, request).await {
             Ok((head, source)) => return Ok(Reply { head, source }.finish(stages, is_head)),
             Err(Failed::BeforeSending(back)) => request = *back,
-            Err(Failed::OnWaitingLink) => match spare {
+            Err(Failed::Unprocessed) => match spare {
                 Some(spare) => request = spare,
                 None => return Err(blame(exchange, broken())),
             },
@@ -102,7 +107,7 @@ fn blame(exchange: &Exchange, refusal: Refusal) -> Refusal {
     match &exchange.upload {
         Some(upload) if upload.too_large.get() => super::admit::too_large(),
         Some(upload) if upload.broken.get() => {
-            Refusal::because(StatusCode::BAD_REQUEST, "bad_request", "client_broke_off")
+            Refusal::because(StatusCode::BAD_REQUEST, "bad_request", "client_broke_off").closing()
         }
         _ => refusal,
     }
@@ -114,6 +119,11 @@ const fn broken() -> Refusal {
 }
 
 /// The upstream did not reply in time.
-const fn too_late() -> Refusal {
-    Refusal::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout")
+const fn time_up(why: TimeUp) -> Refusal {
+    match why {
+        TimeUp::Late => Refusal::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
+        TimeUp::Ended => {
+            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down").retry_after(Duration::from_secs(1)).closing()
+        }
+    }
 }

@@ -1,18 +1,37 @@
 //! What changes in the heads of requests, replies and trailers on their way through.
 
-use http::header::{CONTENT_LENGTH, HeaderMap};
+use bytes::Bytes;
+use http::HeaderValue;
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, EXPECT, Entry, HeaderMap, SET_COOKIE};
+use http_body::Frame;
 
 use crate::snapshot::HeaderEdits;
 use crate::wire::headers::{IdentityHeaders, is_reserved, remove_hop_by_hop, remove_where};
 
 /// Takes out of a request what was meant for us, and whatever claims an identity: the upstream believes those headers
-/// because only we may set them.
-pub(super) fn clean_request(headers: &mut HeaderMap, identity: &IdentityHeaders) {
+/// because only we may set them. Says whether there was one.
+pub(super) fn clean_request(headers: &mut HeaderMap, identity: &IdentityHeaders) -> bool {
     remove_hop_by_hop(headers);
-    remove_where(headers, |name| identity.matches(name));
     // The length is said anew from the body that is sent, not from what was announced.
     headers.remove(CONTENT_LENGTH);
-    headers.remove(http::header::EXPECT);
+    headers.remove(EXPECT);
+    remove_where(headers, |name| identity.matches(name)) > 0
+}
+
+/// HTTP/2 lets a client split its cookies over several fields; HTTP/1.1 has one (RFC 9113, section 8.2.3).
+pub(super) fn join_cookies(headers: &mut HeaderMap) {
+    let Entry::Occupied(mut cookies) = headers.entry(COOKIE) else { return };
+    let mut crumbs = cookies.iter();
+    let (Some(first), Some(second)) = (crumbs.next(), crumbs.next()) else { return };
+    let mut joined = first.as_bytes().to_vec();
+    for crumb in std::iter::once(second).chain(crumbs) {
+        joined.extend_from_slice(b"; ");
+        joined.extend_from_slice(crumb.as_bytes());
+    }
+    // What was joined are header values, and so is what was put between them.
+    if let Ok(joined) = HeaderValue::from_maybe_shared(bytes::Bytes::from(joined)) {
+        cookies.insert(joined);
+    }
 }
 
 /// Takes out of a reply what was meant for us. The length stays where there is no body to take it from.
@@ -26,12 +45,22 @@ pub(super) fn clean_reply(headers: &mut HeaderMap, keep_length: bool) {
 /// Takes out of trailers what may only be in a head, or claims an identity (RFC 9110, section 6.5.1).
 pub(super) fn clean_trailers(trailers: &mut HeaderMap, identity: &IdentityHeaders) {
     remove_where(trailers, |name| {
-        is_reserved(name)
-            || identity.matches(name)
-            || *name == http::header::AUTHORIZATION
-            || *name == http::header::COOKIE
-            || *name == http::header::SET_COOKIE
+        is_reserved(name) || identity.matches(name) || *name == AUTHORIZATION || *name == COOKIE || *name == SET_COOKIE
     });
+}
+
+/// A part of a reply's body, without the trailers that may not pass.
+pub(super) fn clean_frame(frame: Frame<Bytes>) -> Frame<Bytes> {
+    if frame.is_data() {
+        return frame;
+    }
+    frame.into_trailers().map_or_else(
+        |frame| frame,
+        |mut trailers| {
+            remove_where(&mut trailers, |name| is_reserved(name) || *name == SET_COOKIE);
+            Frame::trailers(trailers)
+        },
+    )
 }
 
 /// Applies a rule's edits: removals first, so that a header can be replaced whole.

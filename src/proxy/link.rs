@@ -18,7 +18,7 @@ use hyper_util::rt::TokioIo;
 
 use super::Limits;
 use super::body::RequestBody;
-use super::patience::Patience;
+use super::patience::{Patience, TimeUp};
 use crate::clock::Tick;
 use crate::transport::Stream;
 
@@ -38,8 +38,8 @@ pub(super) enum LinkError {
     Closed,
     /// What came is no reply.
     Broken,
-    /// It took too long.
-    TooLate,
+    /// Its time was up.
+    TimeUp(TimeUp),
 }
 
 impl Link {
@@ -75,7 +75,7 @@ impl Link {
                     None => LinkError::Broken,
                 })),
                 Poll::Pending if ended => Poll::Ready(Err(LinkError::Closed)),
-                Poll::Pending => patience.poll_with(upload.as_deref(), context).map(|()| Err(LinkError::TooLate)),
+                Poll::Pending => patience.poll_with(upload.as_deref(), context).map(|why| Err(LinkError::TimeUp(why))),
             }
         })
         .await

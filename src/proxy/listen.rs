@@ -7,13 +7,13 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use tokio::net::TcpListener;
 use tokio::sync::{OwnedSemaphorePermit, Semaphore, mpsc, watch};
 
 use crate::clock::Clock;
+use crate::telemetry::WorkerCounters;
 
 /// A bound socket that does not accept yet.
 #[derive(Debug)]
@@ -32,13 +32,13 @@ pub(super) struct Accepted {
 /// Counts a connection as open for as long as it lives.
 #[derive(Debug)]
 pub(super) struct Open {
-    of_thread: Arc<AtomicUsize>,
+    counters: Arc<WorkerCounters>,
     _of_replica: OwnedSemaphorePermit,
 }
 
 impl Drop for Open {
     fn drop(&mut self) {
-        self.of_thread.fetch_sub(1, Ordering::Relaxed);
+        self.counters.connection_closed();
     }
 }
 
@@ -46,7 +46,7 @@ impl Drop for Open {
 #[derive(Clone, Debug)]
 pub(super) struct Thread {
     pub(super) sender: mpsc::Sender<Accepted>,
-    pub(super) connections: Arc<AtomicUsize>,
+    pub(super) counters: Arc<WorkerCounters>,
 }
 
 impl Listener {
@@ -76,7 +76,7 @@ impl Listener {
         threads: Vec<Thread>,
         room: Arc<Semaphore>,
         clock: Clock,
-        mut stop: watch::Receiver<bool>,
+        mut stop: watch::Receiver<Option<Duration>>,
     ) {
         let accepting = async {
             loop {
@@ -96,18 +96,18 @@ impl Listener {
             biased;
             () = accepting => {}
             // The sender outlives the acceptor; were it gone, stopping would be right too.
-            _ = stop.wait_for(|stop| *stop) => {}
+            _ = stop.wait_for(Option::is_some) => {}
         }
     }
 }
 
 async fn deal(stream: tokio::net::TcpStream, peer: SocketAddr, permit: OwnedSemaphorePermit, threads: &[Thread]) {
-    let Some(thread) = threads.iter().min_by_key(|thread| thread.connections.load(Ordering::Relaxed)) else { return };
+    let Some(thread) = threads.iter().min_by_key(|thread| thread.counters.open_connections()) else { return };
     let prepared = stream.set_nodelay(true).and_then(|()| stream.into_std());
     match prepared {
         Ok(stream) => {
-            thread.connections.fetch_add(1, Ordering::Relaxed);
-            let open = Open { of_thread: Arc::clone(&thread.connections), _of_replica: permit };
+            thread.counters.connection_opened();
+            let open = Open { counters: Arc::clone(&thread.counters), _of_replica: permit };
             // A thread that has ended drops the connection, and with it its count.
             let _ = thread.sender.send(Accepted { stream, peer, open }).await;
         }

@@ -9,6 +9,25 @@ use super::body::Upload;
 use super::deadline::Deadline;
 use crate::clock::Tick;
 
+/// Why a request is not waited for any longer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TimeUp {
+    /// It took too long.
+    Late,
+    /// This replica ends.
+    Ended,
+}
+
+/// What became of something that had a deadline of its own besides.
+pub(super) enum Within<T> {
+    /// It was ready.
+    Ready(T),
+    /// Its own deadline came first.
+    Late,
+    /// The whole request's time is up.
+    TimeUp(TimeUp),
+}
+
 /// The deadlines of one request: a fixed end, if its rule sets one, and an idle time that every byte begins anew.
 pub(super) struct Patience {
     deadline: Deadline,
@@ -32,12 +51,20 @@ impl Patience {
         self.moved.set(true);
     }
 
+    /// Whether this replica ends: what still flows is cut off.
+    pub(super) fn is_over(&self) -> bool {
+        self.deadline.is_over()
+    }
+
     /// Ready when time is up; else the task is woken then.
-    pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<TimeUp> {
+        if self.is_over() {
+            return Poll::Ready(TimeUp::Ended);
+        }
         while self.deadline.poll(context).is_ready() {
             let now = self.deadline.now();
             if !self.moved.replace(false) || self.end.is_some_and(|end| end <= now) {
-                return Poll::Ready(());
+                return Poll::Ready(TimeUp::Late);
             }
             self.renew(now);
         }
@@ -45,34 +72,34 @@ impl Patience {
     }
 
     /// The same while a request's body is on its way up: its bytes count.
-    pub(super) fn poll_with(&self, upload: Option<&Upload>, context: &mut Context<'_>) -> Poll<()> {
+    pub(super) fn poll_with(&self, upload: Option<&Upload>, context: &mut Context<'_>) -> Poll<TimeUp> {
         if upload.is_some_and(Upload::take_progress) {
             self.progress();
         }
         self.poll(context)
     }
 
-    /// The result of `future`; `None` when time is up before.
-    pub(super) async fn wait<F: Future>(&self, upload: Option<Rc<Upload>>, future: F) -> Option<F::Output> {
+    /// The result of `future`, if time is not up before.
+    pub(super) async fn wait<F: Future>(&self, upload: Option<Rc<Upload>>, future: F) -> Result<F::Output, TimeUp> {
         let mut future = std::pin::pin!(future);
         std::future::poll_fn(|context| match future.as_mut().poll(context) {
-            Poll::Ready(output) => Poll::Ready(Some(output)),
-            Poll::Pending => self.poll_with(upload.as_deref(), context).map(|()| None),
+            Poll::Ready(output) => Poll::Ready(Ok(output)),
+            Poll::Pending => self.poll_with(upload.as_deref(), context).map(Err),
         })
         .await
     }
 
-    /// The result of `future`; `Some(None)` when `deadline` comes first, `None` when time is up altogether.
-    pub(super) async fn wait_within<F: Future>(&self, deadline: &Deadline, future: F) -> Option<Option<F::Output>> {
+    /// The result of `future`, if neither `deadline` nor the end of the request's time comes before.
+    pub(super) async fn wait_within<F: Future>(&self, deadline: &Deadline, future: F) -> Within<F::Output> {
         let mut future = std::pin::pin!(future);
         std::future::poll_fn(|context| {
             if let Poll::Ready(output) = future.as_mut().poll(context) {
-                return Poll::Ready(Some(Some(output)));
+                return Poll::Ready(Within::Ready(output));
             }
             if deadline.poll(context).is_ready() {
-                return Poll::Ready(Some(None));
+                return Poll::Ready(Within::Late);
             }
-            self.poll(context).map(|()| None)
+            self.poll(context).map(Within::TimeUp)
         })
         .await
     }

@@ -92,8 +92,11 @@ impl Pool {
         });
     }
 
-    /// Closes everything idle.
+    /// Closes everything idle, and keeps no HTTP/2 connection for later: those end with their last request.
     pub(super) fn clear(&self) {
+        for endpoint in self.endpoints.borrow().values() {
+            endpoint.h2.borrow_mut().take();
+        }
         self.sweep(Tick::from_start(Duration::MAX));
     }
 }

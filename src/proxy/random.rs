@@ -2,7 +2,7 @@
 
 use std::cell::Cell;
 
-/// SplitMix64: one addition and two multiplications a number, good enough to spread load and to tell traces apart.
+/// `SplitMix64`: one addition and two multiplications a number, good enough to spread load and to tell traces apart.
 #[derive(Debug)]
 pub(super) struct Random {
     state: Cell<u64>,

@@ -10,22 +10,18 @@ use crate::snapshot::Redirect;
 
 /// The redirect of this request: what the rule leaves open stays as the client asked.
 pub(super) fn refusal(rule: &Redirect, exchange: &Exchange, received: &Received) -> Refusal {
-    let mut location = String::with_capacity(exchange.path.len() + 64);
+    let mut location = String::with_capacity(exchange.path().len() + 64);
     let scheme = rule.scheme.as_ref().map_or(received.way.scheme.as_str(), http::uri::Scheme::as_str);
     location.push_str(scheme);
     location.push_str("://");
     match &rule.authority {
         Some(authority) => location.push_str(authority.as_str()),
         // The port that was asked for is that of the other scheme.
-        None if rule.scheme.is_some() => location.push_str(&exchange.host),
-        None => location.push_str(received.host.to_str().unwrap_or(&exchange.host)),
+        None if rule.scheme.is_some() => location.push_str(exchange.host()),
+        None => location.push_str(received.host.to_str().unwrap_or(exchange.host())),
     }
-    push_path(&mut location, rule.path.as_ref(), &exchange.path);
-    let query = match &received.rewritten {
-        Some(rewritten) => rewritten.query.as_deref(),
-        None => received.head.uri.query(),
-    };
-    if let Some(query) = query {
+    push_path(&mut location, rule.path.as_ref(), exchange.path());
+    if let Some(query) = received.query() {
         location.push('?');
         location.push_str(query);
     }

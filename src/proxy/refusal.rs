@@ -2,15 +2,18 @@
 //!
 //! The code in a body is general, so that a refused token teaches an attacker nothing; why exactly is for the log.
 
+mod words;
+
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
-use http::{HeaderValue, Response, StatusCode};
+use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::body::{ReplyBody, Source};
 use super::exchange::Exchange;
 use crate::finding::Code;
+use crate::snapshot::Dialect;
 use crate::wire::problem::{PROBLEM_JSON, Problem};
 
 /// An answer that is not the upstream's.
@@ -24,12 +27,21 @@ pub(super) struct Refusal {
     pub(super) reason: &'static str,
     /// When another try makes sense.
     pub(super) retry_after: Option<Duration>,
-    /// `WWW-Authenticate`.
-    pub(super) challenge: Option<HeaderValue>,
-    /// `Location`: this refusal is a redirect.
-    pub(super) location: Option<HeaderValue>,
+    /// What it says besides.
+    pub(super) says: Says,
     /// The connection ends with it: what follows on it may be misread too.
     pub(super) closes: bool,
+}
+
+/// The one field that some refusals have and others do not.
+#[derive(Clone, Debug, PartialEq)]
+pub(super) enum Says {
+    /// None.
+    Nothing,
+    /// `WWW-Authenticate`.
+    Challenge(HeaderValue),
+    /// `Location`: this refusal is a redirect, and has no body.
+    Location(HeaderValue),
 }
 
 impl Refusal {
@@ -40,7 +52,7 @@ impl Refusal {
 
     /// A refusal that says less than the log does.
     pub(super) const fn because(status: StatusCode, code: &'static str, reason: &'static str) -> Self {
-        Self { status, code, reason, retry_after: None, challenge: None, location: None, closes: false }
+        Self { status, code, reason, retry_after: None, says: Says::Nothing, closes: false }
     }
 
     /// A rule, or a part of it, that is not in force because of a finding.
@@ -50,9 +62,7 @@ impl Refusal {
 
     /// A redirect to `location`.
     pub(super) fn redirect(status: StatusCode, location: HeaderValue) -> Self {
-        let mut refusal = Self::because(status, "", "");
-        refusal.location = Some(location);
-        refusal
+        Self { says: Says::Location(location), ..Self::because(status, "", "") }
     }
 
     /// The same, and the end of its connection.
@@ -68,60 +78,59 @@ impl Refusal {
     }
 
     /// The same, with this challenge.
-    pub(super) fn challenge(mut self, challenge: HeaderValue) -> Self {
-        self.challenge = Some(challenge);
-        self
+    pub(super) fn challenge(self, challenge: HeaderValue) -> Self {
+        Self { says: Says::Challenge(challenge), ..self }
     }
 
     /// The reply.
-    pub(super) fn render(self, mut exchange: Exchange) -> Response<ReplyBody> {
+    pub(super) fn render(self, mut exchange: Box<Exchange>) -> Response<ReplyBody> {
         exchange.status = Some(self.status);
         exchange.reason = self.reason;
-        let is_redirect = self.location.is_some();
-        let body = if is_redirect { Bytes::new() } else { self.problem().to_body() };
-        let mut reply = Response::new(ReplyBody::new(Source::Whole(body), exchange));
+        let (body, media_type) = self.body(exchange.dialect());
+        let is_head = *exchange.method() == Method::HEAD;
+        let length = body.len();
+        let sent = if is_head { Bytes::new() } else { body };
+        let closes_anyway = exchange.must_close();
+        let mut reply = Response::new(ReplyBody::new(Source::Whole(sent), exchange));
         *reply.status_mut() = self.status;
         let headers = reply.headers_mut();
-        if !is_redirect {
-            headers.insert(CONTENT_TYPE, PROBLEM_JSON);
+        if let Some(media_type) = media_type {
+            headers.insert(CONTENT_TYPE, media_type);
             headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        }
+        if is_head {
+            // RFC 9110, section 8.6: what a GET would have been answered with.
+            headers.insert(CONTENT_LENGTH, HeaderValue::from(length));
         }
         if let Some(time) = self.retry_after {
             let seconds = time.as_secs() + u64::from(time.subsec_nanos() > 0);
             headers.insert(RETRY_AFTER, HeaderValue::from(seconds.max(1)));
         }
-        if let Some(challenge) = self.challenge {
-            headers.insert(WWW_AUTHENTICATE, challenge);
+        match self.says {
+            Says::Nothing => {}
+            Says::Challenge(challenge) => {
+                headers.insert(WWW_AUTHENTICATE, challenge);
+            }
+            Says::Location(location) => {
+                headers.insert(LOCATION, location);
+            }
         }
-        if let Some(location) = self.location {
-            headers.insert(LOCATION, location);
-        }
-        if self.closes {
+        if self.closes || closes_anyway {
             headers.insert(CONNECTION, HeaderValue::from_static("close"));
         }
         reply
     }
 
-    /// The words for a code. They are the same for every cause, but for codes of findings, whose cure is the operator's.
-    fn problem(&self) -> Problem<'static> {
-        let (title, detail) = match self.code {
-            "no_route" => ("No route", Some("Nothing is served under this host and path.")),
-            "bad_request" => ("Bad request", Some("The request has no single meaning.")),
-            "no_credentials" => ("Credentials needed", Some("Send a token as Authorization: Bearer.")),
-            "invalid_request" => {
-                ("Malformed credentials", Some("Send exactly one token, in the Authorization header."))
-            }
-            "invalid_token" => ("Token refused", Some("The token is not valid here.")),
-            "insufficient_scope" => ("Scope needed", Some("The token lacks a scope; WWW-Authenticate names it.")),
-            "access_denied" => ("Access denied", Some("The token is valid but does not allow this.")),
-            "keys_unavailable" => ("Keys unavailable", Some("The token cannot be checked now; it may well be good.")),
-            "body_too_large" => ("Body too large", None),
-            "target_too_long" => ("Target too long", None),
-            "no_endpoint" | "upstream_unreachable" | "no_backend" => ("Upstream unavailable", None),
-            "upstream_broken" => ("Upstream failed", Some("The upstream ended the exchange before a reply.")),
-            "upstream_timeout" => ("Upstream too slow", None),
-            _ => ("Route not in force", Some("The route's resources have a finding; its status says more.")),
-        };
-        Problem { status: self.status, code: self.code, title, detail }
+    /// The body and its media type; a redirect has neither.
+    fn body(&self, dialect: Dialect) -> (Bytes, Option<HeaderValue>) {
+        if matches!(self.says, Says::Location(_)) {
+            return (Bytes::new(), None);
+        }
+        let (title, detail) = words::of(self.code);
+        let problem = Problem { status: self.status, code: self.code, title, detail };
+        match dialect {
+            Dialect::Problem => (problem.to_body(), Some(PROBLEM_JSON)),
+            Dialect::OpenAi => (problem.to_openai_body(), Some(HeaderValue::from_static("application/json"))),
+        }
     }
 }

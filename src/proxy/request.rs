@@ -44,7 +44,7 @@ async fn serve(
     let (head, body) = request.into_parts();
     let received = Received::read(worker, exchange, head)?;
     let matched = received.find_route(worker, exchange)?;
-    let authenticated = access::authenticate(worker, exchange, matched)?;
+    let authenticated = access::authenticate(worker, exchange, matched).await?;
     let admitted = admit::admit(exchange, authenticated, body)?;
     let forwardable = transform::transform(worker, exchange, admitted)?;
     forward::forward(worker, exchange, forwardable).await

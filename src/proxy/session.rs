@@ -1,50 +1,72 @@
 //! One client connection as its deadlines see it: waiting, sending a head, or being served.
 
-use std::cell::Cell;
+use std::cell::{Cell, RefCell};
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
+use std::time::Duration;
 
 use bytes::{Buf, Bytes};
 use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 
 use super::Limits;
-use super::deadline::Deadline;
+use super::deadline::{Deadline, Deadlines};
+use super::taking::Taking;
 use crate::wire::forwarded::Peer;
+
+/// How long a client may go on sending after we have said our last word on its connection. Closing at once would reset
+/// the connection, and what the client has not yet read of our reply would be lost with it.
+const LINGER: Duration = Duration::from_secs(2);
 
 /// What a connection is doing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Phase {
     /// Nothing: it may stay so for the idle time.
     Idle,
-    /// Sending a head, which must be complete within the head time.
+    /// Sending a head, which must be complete within the head time. HTTP/2 connections are never in it: what arrives
+    /// between their requests may be a ping, and a head in parts is bounded by the idle time.
     Head,
     /// Being served: the request has deadlines of its own, this one only ends a client that takes no bytes.
     Serving,
+    /// All was said: only the client's own close is waited for.
+    Lingering,
 }
 
 /// The state of one client connection, shared by its socket, its service and its replies.
 pub(super) struct Session {
     phase: Cell<Phase>,
+    is_http2: Cell<bool>,
     /// Requests that are being served; at most one on HTTP/1.1.
     active: Cell<usize>,
     stalled: Cell<bool>,
+    expired: Cell<bool>,
+    /// Bytes were received since the last request began.
+    heard: Cell<bool>,
     deadline: Deadline,
+    deadlines: Rc<Deadlines>,
+    /// Of the HTTP/2 stream that began last, until its task takes it.
+    newest: RefCell<Option<Rc<Taking>>>,
     limits: Limits,
     peer: Peer,
 }
 
 impl Session {
     /// A connection that was just accepted: its first head is due.
-    pub(super) fn new(deadline: Deadline, limits: Limits, peer: Peer) -> Rc<Self> {
+    pub(super) fn new(deadlines: &Rc<Deadlines>, limits: Limits, peer: Peer) -> Rc<Self> {
+        let deadline = deadlines.create();
         deadline.set(limits.head_time);
         Rc::new(Self {
             phase: Cell::new(Phase::Head),
+            is_http2: Cell::new(false),
             active: Cell::new(0),
             stalled: Cell::new(false),
+            expired: Cell::new(false),
+            heard: Cell::new(false),
             deadline,
+            deadlines: Rc::clone(deadlines),
+            newest: RefCell::default(),
             limits,
             peer,
         })
@@ -59,11 +81,27 @@ impl Session {
         self.phase.get()
     }
 
+    pub(super) fn is_http2(&self) -> bool {
+        self.is_http2.get()
+    }
+
+    /// The client's preface was read: what is due now is a request, at any time within the idle time.
+    pub(super) fn speaks_http2(&self) {
+        self.is_http2.set(true);
+        self.phase.set(Phase::Idle);
+        self.deadline.set(self.limits.idle_time);
+    }
+
     /// A request begins.
     pub(super) fn begin(&self) {
         self.active.set(self.active.get().saturating_add(1));
+        self.heard.set(false);
         if self.phase.replace(Phase::Serving) != Phase::Serving {
             self.deadline.clear();
+        }
+        if self.is_http2() {
+            let taking = Taking::new(self.deadlines.create(), self.limits.idle_time);
+            self.newest.replace(Some(taking));
         }
     }
 
@@ -71,11 +109,21 @@ impl Session {
     pub(super) fn end(&self) {
         let active = self.active.get().saturating_sub(1);
         self.active.set(active);
-        if active == 0 {
+        if active == 0 && self.phase.get() == Phase::Serving {
             self.phase.set(Phase::Idle);
             self.stalled.set(false);
             self.deadline.set(self.limits.idle_time);
         }
+    }
+
+    /// The deadline of the HTTP/2 stream that has just begun; `None` on HTTP/1.1.
+    pub(super) fn taking(&self) -> Option<Rc<Taking>> {
+        self.newest.borrow().clone()
+    }
+
+    /// The same, for the task that writes the stream.
+    pub(super) fn take_newest(&self) -> Option<Rc<Taking>> {
+        self.newest.take()
     }
 
     /// Ready when the connection has used up its time.
@@ -83,13 +131,29 @@ impl Session {
         self.deadline.poll(context)
     }
 
-    /// Gives a connection that is told to close this long to do so.
-    pub(super) fn close_within(&self, time: std::time::Duration) {
+    /// Gives a connection this long for what it is doing.
+    pub(super) fn close_within(&self, time: Duration) {
         self.deadline.set(time);
     }
 
-    fn received(&self) {
-        if self.phase.get() == Phase::Idle {
+    /// The connection is ended because its time was up.
+    pub(super) fn expire(&self) {
+        self.expired.set(true);
+    }
+
+    pub(super) fn has_expired(&self) -> bool {
+        self.expired.get()
+    }
+
+    /// Whether a part of a head was received that never became whole.
+    pub(super) fn has_partial_head(&self) -> bool {
+        self.phase.get() == Phase::Head && self.heard.get()
+    }
+
+    /// Bytes were received.
+    pub(super) fn received(&self) {
+        self.heard.set(true);
+        if self.phase.get() == Phase::Idle && !self.is_http2() {
             self.phase.set(Phase::Head);
             self.deadline.set(self.limits.head_time);
         }
@@ -103,9 +167,17 @@ impl Session {
             }
         }
     }
+
+    /// The last word was said.
+    fn linger(&self) {
+        if self.phase.replace(Phase::Lingering) != Phase::Lingering {
+            self.deadline.set(LINGER);
+        }
+    }
 }
 
-/// A client's socket: gives back first what was read to tell HTTP/1 from HTTP/2, and tells the session what moves.
+/// A client's socket: gives back first what was read to tell HTTP/1 from HTTP/2, tells the session what moves, and closes
+/// in a way that lets the client read the last reply.
 pub(super) struct ClientStream {
     stream: TcpStream,
     read_ahead: Bytes,
@@ -166,7 +238,22 @@ impl AsyncWrite for ClientStream {
         Pin::new(&mut self.stream).poll_flush(context)
     }
 
+    /// Says that no more will be sent, then takes and forgets what the client still sends, until it closes too or
+    /// [`LINGER`] is over.
     fn poll_shutdown(mut self: Pin<&mut Self>, context: &mut Context<'_>) -> Poll<io::Result<()>> {
-        Pin::new(&mut self.stream).poll_shutdown(context)
+        if self.session.phase() != Phase::Lingering {
+            ready!(Pin::new(&mut self.stream).poll_shutdown(context))?;
+            self.session.linger();
+        }
+        let mut space = [0; 4 << 10];
+        loop {
+            let mut buffer = ReadBuf::new(&mut space);
+            match Pin::new(&mut self.stream).poll_read(context, &mut buffer) {
+                Poll::Ready(Ok(())) if !buffer.filled().is_empty() => {}
+                Poll::Ready(Ok(()) | Err(_)) => return Poll::Ready(Ok(())),
+                // Said here, so that hyper ends the connection as it meant to, with its own error if it had one.
+                Poll::Pending => return self.session.poll_expired(context).map(Ok),
+            }
+        }
     }
 }

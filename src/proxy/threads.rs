@@ -4,6 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 use std::thread::JoinHandle;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use rustls::ClientConfig;
@@ -17,12 +18,16 @@ use super::worker::Worker;
 use super::{Limits, Shared};
 use crate::clock::Clock;
 use crate::snapshot::Snapshot;
+use crate::state::FailingSources;
 use crate::tasks::Tasks;
 use crate::telemetry::{Counters, LogFile};
 use crate::wire::forwarded::TrustedProxies;
 
 /// Accepted connections that wait for one thread.
 const QUEUE: usize = 1_024;
+
+/// Old snapshots that wait to be dropped. One that finds no room is dropped where it is.
+const RETIRED: usize = 64;
 
 /// What the data plane is made of.
 pub struct Parts {
@@ -49,13 +54,18 @@ pub struct Proxy {
     threads: Vec<(Thread, JoinHandle<()>)>,
     acceptors: Tasks,
     room: Arc<Semaphore>,
-    stop: watch::Sender<bool>,
+    /// Says that the replica drains, and how much time what is under way has.
+    stop: watch::Sender<Option<Duration>>,
     clock: Clock,
+    tasks: Tasks,
 }
 
 impl Proxy {
-    /// Starts the data threads; nothing is accepted yet.
+    /// Starts the data threads; nothing is accepted yet. Called on the control runtime.
     pub fn start(parts: Parts, log: &LogFile) -> io::Result<Self> {
+        let (retired, graveyard) = mpsc::channel(RETIRED);
+        let mut tasks = Tasks::new();
+        tasks.spawn("drop old snapshots", drop_all(graveyard));
         let shared = Arc::new(Shared {
             snapshot: parts.snapshot,
             clock: parts.clock.clone(),
@@ -64,12 +74,17 @@ impl Proxy {
             tls: parts.tls,
             idle_links: Arc::new(AtomicUsize::new(0)),
             tokens: Arc::new(SharedTokens::new()),
+            failing_sources: FailingSources::new(),
+            retired,
         });
+        let stop = watch::Sender::new(None);
         let seeds = Random::from_seed(parts.seed);
         let mut threads = Vec::with_capacity(parts.threads);
         for (number, counters) in parts.counters.workers().enumerate() {
             let (sender, accepted) = mpsc::channel(QUEUE);
-            let (shared, counters, log) = (Arc::clone(&shared), Arc::clone(counters), log.buffer());
+            let (shared, log, stop) = (Arc::clone(&shared), log.buffer(), stop.subscribe());
+            let thread = Thread { sender, counters: Arc::clone(counters) };
+            let counters = Arc::clone(counters);
             let random = Random::from_seed(seeds.next());
             // A runtime is bound to the thread that builds it, so whether it could be built is told back.
             let (built, is_built) = std::sync::mpsc::sync_channel(1);
@@ -81,18 +96,19 @@ impl Proxy {
                 };
                 let _ = built.send(result);
                 if let Some(runtime) = runtime {
-                    runtime.block_on(Worker::new(shared, counters, log, random).run(accepted));
+                    runtime.block_on(Worker::new(shared, counters, log, random).run(accepted, stop));
                 }
             })?;
             is_built.recv().map_err(io::Error::other)??;
-            threads.push((Thread { sender, connections: Arc::default() }, handle));
+            threads.push((thread, handle));
         }
         Ok(Self {
             threads,
             acceptors: Tasks::new(),
             room: Arc::new(Semaphore::new(parts.limits.connections.min(Semaphore::MAX_PERMITS))),
-            stop: watch::Sender::new(false),
+            stop,
             clock: parts.clock,
+            tasks,
         })
     }
 
@@ -104,8 +120,12 @@ impl Proxy {
     }
 
     /// Stops accepting, lets what is under way finish, and waits for the threads to end.
-    pub async fn drain(mut self) {
-        self.stop.send_replace(true);
+    ///
+    /// HTTP/1.1 connections are told with their next reply that they end, HTTP/2 connections at once by GOAWAY. What is
+    /// still under way after `grace` is cut off: a request without a reply gets 503, the body of a reply breaks off as its
+    /// protocol has it (`RST_STREAM`, or a close before the last byte). The threads end at most a second after that.
+    pub async fn drain(mut self, grace: Duration) {
+        self.stop.send_replace(Some(grace));
         self.acceptors.join().await;
         // A thread ends when nobody can send it connections any more.
         let (senders, handles): (Vec<_>, Vec<_>) = self.threads.into_iter().unzip();
@@ -116,5 +136,13 @@ impl Proxy {
                 tracing::error!("data thread panicked");
             }
         }
+        self.tasks.join().await;
+    }
+}
+
+/// Takes the last references to old snapshots off the data threads: dropping one can free a million small objects.
+async fn drop_all(mut retired: mpsc::Receiver<Arc<Snapshot>>) {
+    while let Some(snapshot) = retired.recv().await {
+        drop(snapshot);
     }
 }

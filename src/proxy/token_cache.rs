@@ -6,6 +6,8 @@
 
 use std::cell::RefCell;
 use std::hash::{BuildHasherDefault, Hasher};
+use std::ops::Deref;
+use std::rc::Rc;
 use std::sync::Arc;
 
 use quick_cache::{sync, unsync};
@@ -32,9 +34,25 @@ impl CacheKey {
     }
 }
 
+/// A token whose signature was good. Its claims are shared by all threads, it itself only by the requests of one: these
+/// count among themselves.
+#[derive(Debug)]
+pub(super) struct CachedToken {
+    /// The key set under which it was good.
+    keys: [u8; 32],
+    claims: Arc<Verified<Claims>>,
+}
+
+impl Deref for CachedToken {
+    type Target = Verified<Claims>;
+
+    fn deref(&self) -> &Verified<Claims> {
+        &self.claims
+    }
+}
+
 #[derive(Clone)]
-struct Cached {
-    /// The key set under which the signature was good.
+struct Shared {
     keys: [u8; 32],
     claims: Arc<Verified<Claims>>,
 }
@@ -44,7 +62,7 @@ type Build = BuildHasherDefault<FirstBytes>;
 
 /// The level that all threads share.
 pub(super) struct SharedTokens {
-    cache: sync::Cache<CacheKey, Cached, Weigher, Build>,
+    cache: sync::Cache<CacheKey, Shared, Weigher, Build>,
 }
 
 impl SharedTokens {
@@ -63,7 +81,7 @@ impl SharedTokens {
 
 /// The cache as one thread sees it.
 pub(super) struct TokenCache {
-    first: RefCell<unsync::Cache<CacheKey, Cached, Weigher, Build>>,
+    first: RefCell<unsync::Cache<CacheKey, Rc<CachedToken>, Weigher, Build>>,
     second: Arc<SharedTokens>,
 }
 
@@ -80,22 +98,28 @@ impl TokenCache {
         Self { first: RefCell::new(first), second }
     }
 
-    /// The claims of a token whose signature was verified under these keys.
-    pub(super) fn get(&self, key: &CacheKey, keys: &[u8; 32]) -> Option<Arc<Verified<Claims>>> {
-        if let Some(cached) = self.first.borrow().get(key) {
-            return (cached.keys == *keys).then(|| Arc::clone(&cached.claims));
+    /// A token whose signature was verified under these keys.
+    pub(super) fn get(&self, key: &CacheKey, keys: &[u8; 32]) -> Option<Rc<CachedToken>> {
+        if let Some(cached) = self.first.borrow().get(key)
+            && cached.keys == *keys
+        {
+            return Some(Rc::clone(cached));
         }
-        let cached = self.second.cache.get(key).filter(|cached| cached.keys == *keys)?;
-        let claims = Arc::clone(&cached.claims);
-        self.first.borrow_mut().insert(*key, cached);
-        Some(claims)
+        let Shared { keys, claims } = self.second.cache.get(key).filter(|shared| shared.keys == *keys)?;
+        Some(self.keep(*key, keys, claims))
     }
 
     /// Remembers that a token's signature is good under these keys.
-    pub(super) fn put(&self, key: CacheKey, keys: [u8; 32], claims: Arc<Verified<Claims>>) {
-        let cached = Cached { keys, claims };
-        self.second.cache.insert(key, cached.clone());
-        self.first.borrow_mut().insert(key, cached);
+    pub(super) fn put(&self, key: CacheKey, keys: [u8; 32], claims: Verified<Claims>) -> Rc<CachedToken> {
+        let claims = Arc::new(claims);
+        self.second.cache.insert(key, Shared { keys, claims: Arc::clone(&claims) });
+        self.keep(key, keys, claims)
+    }
+
+    fn keep(&self, key: CacheKey, keys: [u8; 32], claims: Arc<Verified<Claims>>) -> Rc<CachedToken> {
+        let cached = Rc::new(CachedToken { keys, claims });
+        self.first.borrow_mut().insert(key, Rc::clone(&cached));
+        cached
     }
 }
 

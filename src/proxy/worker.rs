@@ -5,26 +5,31 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
 
-use arc_swap::ArcSwap;
-use arc_swap::cache::Cache;
+use arc_swap::Guard;
+use http::StatusCode;
 use tokio::net::TcpStream;
-use tokio::sync::{Notify, mpsc};
+use tokio::sync::{Notify, mpsc, watch};
 
 use super::connection;
 use super::deadline::Deadlines;
 use super::listen::Accepted;
+use super::pinned::Pinned;
 use super::pool::Pool;
 use super::random::Random;
+use super::session::Session;
 use super::token_cache::TokenCache;
 use super::{Limits, Shared};
-use crate::clock::{Tick, UnixTime};
-use crate::snapshot::Snapshot;
+use crate::clock::{Clock, Tick, UnixTime};
+use crate::state::FailingSources;
 use crate::tasks::Tasks;
-use crate::telemetry::{AccessEntry, LogBuffer, WorkerCounters};
+use crate::telemetry::{AccessEntry, LogBuffer, Outcome, WorkerCounters};
 use crate::wire::forwarded::{Peer, TrustedProxies};
 
 /// Log lines are handed over at least this often.
 const LOG_DELAY: Duration = Duration::from_millis(100);
+
+/// What is left when a drain has run out of time has this long to be told so.
+const LAST_WORDS: Duration = Duration::from_secs(1);
 
 /// The pool is looked through this often.
 const SWEEP: Duration = Duration::from_secs(5);
@@ -32,7 +37,7 @@ const SWEEP: Duration = Duration::from_secs(5);
 /// The state of one data thread.
 pub(super) struct Worker {
     shared: Arc<Shared>,
-    snapshot: RefCell<Cache<Arc<ArcSwap<Snapshot>>, Arc<Snapshot>>>,
+    snapshot: RefCell<Rc<Pinned>>,
     deadlines: Rc<Deadlines>,
     pool: Pool,
     random: Random,
@@ -54,7 +59,7 @@ impl Worker {
         random: Random,
     ) -> Rc<Self> {
         Rc::new(Self {
-            snapshot: RefCell::new(Cache::new(Arc::clone(&shared.snapshot))),
+            snapshot: RefCell::new(Pinned::new(shared.snapshot.load_full(), shared.retired.clone())),
             deadlines: Deadlines::new(shared.clock.clone()),
             pool: Pool::new(Arc::clone(&shared.idle_links), shared.limits.idle_links),
             random,
@@ -69,8 +74,13 @@ impl Worker {
         })
     }
 
-    /// Serves what it is told to until it is told to drain, then finishes what is under way.
-    pub(super) async fn run(self: Rc<Self>, mut accepted: mpsc::Receiver<Accepted>) {
+    /// Serves what it is told to until nobody can tell it any more; then finishes what is under way, in the time that
+    /// `stop` gives it.
+    pub(super) async fn run(
+        self: Rc<Self>,
+        mut accepted: mpsc::Receiver<Accepted>,
+        stop: watch::Receiver<Option<Duration>>,
+    ) {
         let mut keepers = Tasks::new();
         let worker = Rc::clone(&self);
         keepers.spawn_local("deadlines", async move { worker.deadlines.keep().await });
@@ -81,19 +91,32 @@ impl Worker {
         }
         self.draining.set(true);
         self.deadlines.wake_all();
-        self.pool.clear();
-        loop {
-            // Taken out, so that the set is not borrowed while its tasks run and spawn.
-            let mut ending = self.tasks.replace(Tasks::new());
-            if ending.is_empty() {
-                break;
-            }
-            ending.join().await;
-            self.pool.clear();
+        let grace = stop.borrow().unwrap_or_default();
+        if self.shared.clock.timeout(grace, self.all_ended()).await.is_none() {
+            tracing::info!(connections = self.counters.open_connections(), "drain ran out of time");
+            self.deadlines.end();
+            // Long enough to say so to whoever listens. Whoever does not is left.
+            let _ = self.shared.clock.timeout(LAST_WORDS, self.all_ended()).await;
         }
+        let mut left = self.tasks.replace(Tasks::new());
+        left.abort();
+        left.join().await;
+        self.pool.clear();
         keepers.abort();
         if let Some(log) = self.log.borrow_mut().as_mut() {
             log.flush();
+        }
+    }
+
+    /// Waits until every connection has ended.
+    async fn all_ended(&self) {
+        loop {
+            self.pool.clear();
+            // Not held across the wait: what ends may spawn, and what spawns borrows the set.
+            let ended = std::future::poll_fn(|context| self.tasks.borrow_mut().poll_next_end(context)).await;
+            if !ended {
+                return;
+            }
         }
     }
 
@@ -132,9 +155,36 @@ impl Worker {
         self.tasks.borrow_mut().spawn_local(name, future);
     }
 
-    /// Looks at the snapshot in force. One load per request.
-    pub(super) fn with_snapshot<T>(&self, look: impl FnOnce(&Snapshot) -> T) -> T {
-        look(self.snapshot.borrow_mut().load())
+    /// The snapshot in force. One load per request: all that follows is of the same compile.
+    pub(super) fn snapshot(&self) -> Rc<Pinned> {
+        let latest = self.shared.snapshot.load();
+        let mut current = self.snapshot.borrow_mut();
+        if !current.is(&latest) {
+            *current = Pinned::new(Guard::into_inner(latest), self.shared.retired.clone());
+        }
+        Rc::clone(&current)
+    }
+
+    /// Logs and counts a request of which no head could be read.
+    pub(super) fn refused_unread(&self, session: &Session, status: StatusCode, reason: &'static str) {
+        let (status, duration) = (status.as_u16(), Duration::ZERO);
+        self.log(&AccessEntry {
+            time: self.shared.clock.now(),
+            method: "",
+            host: "",
+            path: "",
+            status,
+            reason,
+            rule: &self.no_rule,
+            policy: "",
+            client: session.peer().address(),
+            upstream: None,
+            duration,
+            received: 0,
+            sent: 0,
+            request_id: "",
+        });
+        self.counters.request(Outcome { rule: &self.no_rule, status, reason, duration, token: None });
     }
 
     /// Writes a line of the access log.
@@ -185,8 +235,17 @@ impl Worker {
     }
 
     /// The rule of a request that no rule took.
-    pub(super) fn no_rule(&self) -> Arc<str> {
-        Arc::clone(&self.no_rule)
+    pub(super) const fn no_rule(&self) -> &Arc<str> {
+        &self.no_rule
+    }
+
+    /// The sources whose tokens keep failing.
+    pub(super) fn failing_sources(&self) -> &FailingSources {
+        &self.shared.failing_sources
+    }
+
+    pub(super) fn clock(&self) -> &Clock {
+        &self.shared.clock
     }
 
     pub(super) fn tick(&self) -> Tick {
@@ -203,11 +262,20 @@ impl Worker {
 #[derive(Clone)]
 pub(super) struct LocalExecutor {
     worker: Rc<Worker>,
+    /// The client's connection whose streams are spawned.
+    session: Option<Rc<Session>>,
 }
 
 impl LocalExecutor {
+    /// For the tasks of a connection to an upstream.
     pub(super) fn new(worker: &Rc<Worker>) -> Self {
-        Self { worker: Rc::clone(worker) }
+        Self { worker: Rc::clone(worker), session: None }
+    }
+
+    /// For the streams of a client's connection. hyper calls the service and then spawns the stream in one go, so the
+    /// stream that began last is the one that is spawned.
+    pub(super) fn of_streams(worker: &Rc<Worker>, session: &Rc<Session>) -> Self {
+        Self { worker: Rc::clone(worker), session: Some(Rc::clone(session)) }
     }
 }
 
@@ -216,8 +284,11 @@ where
     F: Future + 'static,
 {
     fn execute(&self, future: F) {
-        self.worker.spawn("http2", async move {
-            future.await;
-        });
+        match self.session.as_ref().and_then(|session| session.take_newest()) {
+            Some(taking) => self.worker.spawn("http2 stream", taking.guard(future)),
+            None => self.worker.spawn("http2", async move {
+                future.await;
+            }),
+        }
     }
 }

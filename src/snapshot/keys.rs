@@ -3,6 +3,7 @@
 //! A request never fetches. It says that it misses a key, and waits a bounded time for the next round of whoever fetches.
 
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{Notify, watch};
@@ -46,6 +47,10 @@ pub enum AsOf {
     },
 }
 
+/// The most requests that wait for one source at once, over all threads. Each source has its own bound, so that a flood of
+/// made-up key ids for one issuer takes no place from the requests of another.
+const MAX_WAITERS: usize = 256;
+
 /// The keys of one source, shared by every policy that names it.
 #[derive(Debug)]
 pub struct KeyCell {
@@ -53,12 +58,25 @@ pub struct KeyCell {
     /// How many rounds of fetching have ended, well or not.
     rounds: watch::Sender<u64>,
     demand: Notify,
+    waiters: AtomicUsize,
+}
+
+/// A place among those who wait for the next round of a cell; given back when it is dropped.
+#[derive(Debug)]
+pub struct Waiter {
+    cell: Arc<KeyCell>,
+    rounds: watch::Receiver<u64>,
 }
 
 impl KeyCell {
     /// A cell with these keys.
     pub fn new(keys: AcceptedKeys) -> Arc<Self> {
-        Arc::new(Self { keys: ArcSwap::from_pointee(keys), rounds: watch::Sender::new(0), demand: Notify::new() })
+        Arc::new(Self {
+            keys: ArcSwap::from_pointee(keys),
+            rounds: watch::Sender::new(0),
+            demand: Notify::new(),
+            waiters: AtomicUsize::new(0),
+        })
     }
 
     /// The keys of this moment.
@@ -90,5 +108,30 @@ impl KeyCell {
     /// Tells when the next round has ended. Subscribe before [`KeyCell::ask`].
     pub fn rounds(&self) -> watch::Receiver<u64> {
         self.rounds.subscribe()
+    }
+
+    /// Says that a key is missing, and takes a place among those who wait for the round that this brings; `None` where
+    /// 256 wait already.
+    pub fn wait(self: &Arc<Self>) -> Option<Waiter> {
+        let rounds = self.rounds();
+        self.ask();
+        // Counted first and given back by the drop, so that two who come at once cannot both take the last place.
+        let place = self.waiters.fetch_add(1, Ordering::Relaxed);
+        let waiter = Waiter { cell: Arc::clone(self), rounds };
+        (place < MAX_WAITERS).then_some(waiter)
+    }
+}
+
+impl Waiter {
+    /// Waits until a round has ended since the place was taken.
+    pub async fn round(&mut self) {
+        // The sender lives in the cell, which this keeps: waiting cannot fail.
+        let _ = self.rounds.changed().await;
+    }
+}
+
+impl Drop for Waiter {
+    fn drop(&mut self) {
+        self.cell.waiters.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -125,6 +125,9 @@ pub enum ApiKeyPlace {
 }
 
 impl ApiKeyPlace {
+    /// Every place.
+    pub const ALL: [Self; 4] = [Self::Bearer, Self::XApiKey, Self::XGoogApiKey, Self::ApiKey];
+
     /// The header, but for `Bearer`, which shares `Authorization` with tokens.
     pub const fn header(self) -> HeaderName {
         match self {

@@ -74,6 +74,18 @@ impl LogFile {
         self.dropped.load(Ordering::Relaxed)
     }
 
+    /// Appends what was dropped in the `OpenMetrics` text format.
+    pub fn write_metrics(&self, out: &mut String) {
+        use std::fmt::Write;
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(
+            out,
+            "# HELP bearward_access_log_buffers_dropped Buffers of lines that the writer of the log was too slow for.\n\
+             # TYPE bearward_access_log_buffers_dropped counter\nbearward_access_log_buffers_dropped_total {}",
+            self.dropped()
+        );
+    }
+
     /// Waits until all that was handed over is written. Every [`LogBuffer`] must have been dropped.
     pub fn close(mut self) {
         self.sender = None;

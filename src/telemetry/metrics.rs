@@ -6,6 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt::Write;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
@@ -27,12 +28,59 @@ pub struct Outcome<'a> {
     pub reason: &'static str,
     /// From the complete head to the last byte handed over.
     pub duration: Duration,
+    /// Whether its token was found among the verified ones; `None` where none was looked for.
+    pub token: Option<TokenLookUp>,
 }
+
+/// Whether a token was found among those that were verified before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenLookUp {
+    /// It was: no signature had to be checked.
+    Hit,
+    /// It was not.
+    Miss,
+}
+
+/// Declares the events once: the variant, its metric and what it counts.
+macro_rules! events {
+    ($($name:ident $metric:literal $help:literal,)+) => {
+        /// Something that is counted by itself, besides the request in which it happened.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub enum Event {
+            $(#[doc = $help] $name,)+
+        }
+
+        impl Event {
+            /// Every event, in the order in which they are written.
+            pub const ALL: &'static [Self] = &[$(Self::$name,)+];
+
+            const fn metric(self) -> &'static str {
+                match self { $(Self::$name => $metric,)+ }
+            }
+
+            const fn help(self) -> &'static str {
+                match self { $(Self::$name => $help,)+ }
+            }
+        }
+    };
+}
+
+events! {
+    ClaimDropped "bearward_claims_dropped" "Claims that could not be put into a header.",
+    SpoofedHeader "bearward_spoofed_requests" "Requests that brought a header which only the gateway may set.",
+    SignatureLimited "bearward_signature_checks_limited" "Tokens not verified because their source kept failing.",
+    KeyWait "bearward_key_waits" "Requests that waited for newer keys of an issuer.",
+    KeyWaitShed "bearward_key_waits_shed" "Requests that would have waited for keys, but too many did already.",
+}
+
+/// How many kinds of event there are.
+const EVENTS: usize = Event::ALL.len();
 
 /// The counters of one data thread.
 #[derive(Debug, Default)]
 pub struct WorkerCounters {
     inner: Mutex<Inner>,
+    connections: AtomicUsize,
 }
 
 #[derive(Debug, Default)]
@@ -44,7 +92,7 @@ struct Inner {
     duration_micros: u64,
     cache_hits: u64,
     cache_misses: u64,
-    claims_dropped: u64,
+    events: [u64; EVENTS],
 }
 
 impl WorkerCounters {
@@ -69,19 +117,34 @@ impl WorkerCounters {
         }
         inner.duration_count += 1;
         inner.duration_micros = inner.duration_micros.saturating_add(micros);
+        match outcome.token {
+            Some(TokenLookUp::Hit) => inner.cache_hits += 1,
+            Some(TokenLookUp::Miss) => inner.cache_misses += 1,
+            None => {}
+        }
     }
 
-    /// Counts a look-up in the cache of verified tokens.
-    pub fn token_cache(&self, hit: bool) {
+    /// Counts an event.
+    pub fn event(&self, event: Event) {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
-        if hit { inner.cache_hits += 1 } else { inner.cache_misses += 1 }
+        for (known, count) in Event::ALL.iter().zip(&mut inner.events) {
+            *count += u64::from(*known == event);
+        }
     }
-}
 
-impl WorkerCounters {
-    /// Counts a claim that could not be put into a header.
-    pub fn claim_dropped(&self) {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner).claims_dropped += 1;
+    /// Counts a connection of a client in.
+    pub fn connection_opened(&self) {
+        self.connections.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// Counts one out.
+    pub fn connection_closed(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+
+    /// How many connections of clients are open.
+    pub fn open_connections(&self) -> usize {
+        self.connections.load(Ordering::Relaxed)
     }
 }
 
@@ -102,12 +165,14 @@ impl Counters {
         self.workers.iter()
     }
 
-    /// Appends all of them in the OpenMetrics text format, in a fixed order.
+    /// Appends all of them in the `OpenMetrics` text format, in a fixed order.
     pub fn write(&self, out: &mut String) {
         let mut requests = BTreeMap::<(Arc<str>, u16), u64>::new();
         let mut refusals = BTreeMap::<&str, u64>::new();
         let mut buckets = [0; BUCKETS.len()];
         let (mut count, mut micros, mut hits, mut misses) = (0, 0_u64, 0, 0);
+        let mut events = [0; EVENTS];
+        let mut connections = 0_usize;
         for worker in self.workers.iter() {
             let inner = worker.inner.lock().unwrap_or_else(PoisonError::into_inner);
             for (key, value) in &inner.requests {
@@ -123,6 +188,10 @@ impl Counters {
             micros = micros.saturating_add(inner.duration_micros);
             hits += inner.cache_hits;
             misses += inner.cache_misses;
+            for (sum, value) in events.iter_mut().zip(inner.events) {
+                *sum += value;
+            }
+            connections += worker.open_connections();
         }
         // Writing to a `String` cannot fail.
         let _ = write_requests(out, &requests, &refusals);
@@ -131,6 +200,15 @@ impl Counters {
             out,
             "# HELP bearward_token_cache Look-ups of verified tokens.\n# TYPE bearward_token_cache counter\n\
              bearward_token_cache_total{{result=\"hit\"}} {hits}\nbearward_token_cache_total{{result=\"miss\"}} {misses}"
+        );
+        for (event, value) in Event::ALL.iter().zip(events) {
+            let (metric, help) = (event.metric(), event.help());
+            let _ = writeln!(out, "# HELP {metric} {help}\n# TYPE {metric} counter\n{metric}_total {value}");
+        }
+        let _ = writeln!(
+            out,
+            "# HELP bearward_open_connections Connections of clients.\n# TYPE bearward_open_connections gauge\n\
+             bearward_open_connections {connections}"
         );
     }
 }

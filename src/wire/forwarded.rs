@@ -116,6 +116,11 @@ impl Peer {
     pub const fn address(&self) -> IpAddr {
         self.address
     }
+
+    /// Whether its word is taken.
+    pub const fn is_trusted(&self) -> bool {
+        self.trusted
+    }
 }
 
 /// What is known of the way that a request came.

@@ -67,10 +67,12 @@ fn keep_only_trailers(headers: &mut HeaderMap) {
     }
 }
 
-/// Removes every field whose name `unwanted` picks. Allocates only where there is one.
-pub fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) {
+/// Removes every field whose name `unwanted` picks, and says how many names there were. Allocates only where there is
+/// one.
+pub fn remove_where(headers: &mut HeaderMap, unwanted: impl Fn(&HeaderName) -> bool) -> usize {
     let names: Vec<HeaderName> = headers.keys().filter(|name| unwanted(name)).cloned().collect();
-    for name in names {
+    for name in &names {
         headers.remove(name);
     }
+    names.len()
 }

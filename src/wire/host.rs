@@ -102,6 +102,15 @@ impl<'a> Host<'a> {
         self.port
     }
 
+    /// Whether `raw` is exactly what [`Host::to_string`] would write.
+    pub fn is_written_as(&self, raw: &[u8]) -> bool {
+        match (raw.strip_prefix(self.name.as_bytes()), self.port) {
+            (Some(rest), None) => rest.is_empty(),
+            (Some([b':', port @ ..]), Some(number)) => port == itoa::Buffer::new().format(number).as_bytes(),
+            (Some(_) | None, _) => false,
+        }
+    }
+
     /// The same host, free of the request.
     pub fn into_owned(self) -> Host<'static> {
         Host { name: Cow::Owned(self.name.into_owned()), port: self.port }

@@ -48,6 +48,29 @@ impl Problem<'_> {
     }
 }
 
+impl Problem<'_> {
+    /// The body as OpenAI's API writes its errors, as `application/json`. Its SDKs choose the exception by the status and
+    /// show `message`; programs match on `type` and `code`, which therefore are those that the API itself uses for a key
+    /// that is refused and for a rate that is exceeded.
+    pub fn to_openai_body(&self) -> Bytes {
+        let (kind, code) = match self.status {
+            StatusCode::UNAUTHORIZED => ("invalid_request_error", "invalid_api_key"),
+            StatusCode::TOO_MANY_REQUESTS => ("requests", "rate_limit_exceeded"),
+            status if status.is_server_error() => ("server_error", self.code),
+            _ => ("invalid_request_error", self.code),
+        };
+        let mut body = String::with_capacity(192);
+        body.push_str("{\"error\":{\"message\":");
+        push_string(&mut body, &[self.detail.unwrap_or(self.title)]);
+        body.push_str(",\"type\":");
+        push_string(&mut body, &[kind]);
+        body.push_str(",\"param\":null,\"code\":");
+        push_string(&mut body, &[code]);
+        body.push_str("}}");
+        Bytes::from(body)
+    }
+}
+
 /// Appends a JSON string (RFC 8259, section 7), with the escapes that also keep it inert inside a page.
 fn push_string(body: &mut String, pieces: &[&str]) {
     body.push('"');

@@ -4,7 +4,9 @@
 mod tests;
 
 use std::fmt;
+use std::ops::Range;
 
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 
 /// `traceparent`.
@@ -14,6 +16,10 @@ pub const TRACESTATE: HeaderName = HeaderName::from_static("tracestate");
 
 const MAX_REQUEST_ID_BYTES: usize = 128;
 const VALUE_BYTES: usize = 55;
+
+/// Where the span's id stands in [`TraceParent::to_bytes`].
+pub const SPAN_DIGITS: Range<usize> = 36..52;
+
 const HEX: &[u8; 16] = b"0123456789abcdef";
 
 /// Where a request stands in its trace.
@@ -99,8 +105,15 @@ impl TraceParent {
         self.sampled
     }
 
-    /// The value to send on. Flags that this version does not know are zero, as section 3.2.2.5 asks.
+    /// The value to send on.
     pub fn to_value(self) -> HeaderValue {
+        // Digits and hyphens are a header value; the alternative is unreachable and means 'no trace'.
+        HeaderValue::from_maybe_shared(self.to_bytes()).unwrap_or(HeaderValue::from_static(""))
+    }
+
+    /// The text of the value: [`SPAN_DIGITS`] of it are the span's id. Flags that this version does not know are zero, as
+    /// section 3.2.2.5 asks.
+    pub fn to_bytes(self) -> Bytes {
         let mut text = Vec::with_capacity(VALUE_BYTES);
         text.extend_from_slice(b"00-");
         push_hex(&mut text, &self.trace);
@@ -110,8 +123,7 @@ impl TraceParent {
             Sampled::Yes => b"-01",
             Sampled::No => b"-00",
         });
-        // Digits and hyphens are a header value; the alternative is unreachable and means 'no trace'.
-        HeaderValue::try_from(text).unwrap_or(HeaderValue::from_static(""))
+        Bytes::from(text)
     }
 }
 

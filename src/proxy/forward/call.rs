@@ -1,5 +1,6 @@
 //! One request's dealings with its upstream, an attempt at a time.
 
+use std::error::Error;
 use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
@@ -11,12 +12,12 @@ use http::{Request, Response, StatusCode, Uri, response};
 use http_body::Body;
 use hyper::body::Incoming;
 
-use super::{broken, too_late};
+use super::{broken, time_up};
 use crate::balance;
-use crate::proxy::body::{H2Source, LinkSource, RequestBody, Source};
+use crate::proxy::body::{H2Source, LinkSource, RequestBody, Source, Upload};
 use crate::proxy::h2_link::H2Link;
 use crate::proxy::link::{Link, LinkError};
-use crate::proxy::patience::Patience;
+use crate::proxy::patience::{Patience, Within};
 use crate::proxy::pool::{InFlight, PoolKey};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::worker::Worker;
@@ -30,8 +31,8 @@ const WHOLE: u64 = 64 << 10;
 pub(super) enum Failed {
     /// Nothing was sent; here is the request.
     BeforeSending(Box<Request<RequestBody>>),
-    /// A connection that had been waiting was closed before a reply.
-    OnWaitingLink,
+    /// The endpoint let it go without looking at it: a connection that had been waiting was closed, or it said so.
+    Unprocessed,
     /// There is no other try.
     Final(Refusal),
 }
@@ -82,7 +83,8 @@ impl Call {
         place: InFlight,
         request: Request<RequestBody>,
     ) -> Result<(response::Parts, Source), Failed> {
-        let Some(patience) = self.patience.take() else { return Err(Failed::Final(too_late())) };
+        let Some(patience) = self.patience.take() else { return Err(Failed::Final(broken())) };
+        let upload = request.body().upload();
         let sent = match self.upstream.protocol {
             Protocol::Http1 => {
                 self.send_http1(&patience, &place, request).await.map(|(link, reply)| (Some(link), reply))
@@ -90,10 +92,12 @@ impl Call {
             Protocol::H2c => self.send_h2(&patience, &place, request).await.map(|reply| (None, reply)),
         };
         match sent {
-            Ok((Some(link), reply)) => Ok(self.receive(patience, place, link, reply)),
+            // We never ask to switch protocols, so whoever says that it does is not to be understood any more.
+            Ok((_, reply)) if reply.status() == StatusCode::SWITCHING_PROTOCOLS => Err(Failed::Final(broken())),
+            Ok((Some(link), reply)) => Ok(self.receive(patience, upload, place, link, reply)),
             Ok((None, reply)) => {
                 let (head, incoming) = reply.into_parts();
-                Ok((head, Source::H2(Box::new(H2Source { incoming, patience, _place: place }))))
+                Ok((head, Source::H2(Box::new(H2Source { incoming, patience, upload, _place: place }))))
             }
             Err(failed) => {
                 self.patience = Some(patience);
@@ -123,8 +127,8 @@ impl Call {
         match link.exchange(request, patience).await {
             Ok(reply) => Ok((link, reply)),
             Err(LinkError::NotSent(request)) => Err(Failed::BeforeSending(request)),
-            Err(LinkError::TooLate) => Err(Failed::Final(too_late())),
-            Err(LinkError::Closed) if was_waiting => Err(Failed::OnWaitingLink),
+            Err(LinkError::TimeUp(why)) => Err(Failed::Final(time_up(why))),
+            Err(LinkError::Closed) if was_waiting => Err(Failed::Unprocessed),
             Err(LinkError::Closed | LinkError::Broken) => Err(Failed::Final(broken())),
         }
     }
@@ -133,6 +137,7 @@ impl Call {
     fn receive(
         &self,
         patience: Patience,
+        upload: Option<Rc<Upload>>,
         place: InFlight,
         link: Link,
         reply: Response<Incoming>,
@@ -147,7 +152,7 @@ impl Call {
             place.endpoint.put(link, self.worker.tick());
             return (head, Source::Whole(first.unwrap_or_default()));
         }
-        let source = LinkSource::new(Rc::clone(&self.worker), incoming, first, link, place, patience);
+        let source = LinkSource::new(Rc::clone(&self.worker), (incoming, first), (link, place), patience, upload);
         (head, Source::Link(Box::new(source)))
     }
 
@@ -172,11 +177,11 @@ impl Call {
         let upload = request.body().upload();
         let request = self.for_http2(request);
         match patience.wait(upload, link.exchange(request)).await {
-            None => Err(Failed::Final(too_late())),
-            Some(Ok(reply)) => Ok(reply),
-            Some(Err(mut error)) => Err(match error.take_message() {
+            Err(why) => Err(Failed::Final(time_up(why))),
+            Ok(Ok(reply)) => Ok(reply),
+            Ok(Err(mut error)) => Err(match error.take_message() {
                 Some(request) => Failed::BeforeSending(Box::new(for_any_version(request))),
-                None if was_waiting && error.error().is_canceled() => Failed::OnWaitingLink,
+                None if was_waiting && is_unprocessed(error.error()) => Failed::Unprocessed,
                 None => Failed::Final(broken()),
             }),
         }
@@ -202,19 +207,29 @@ impl Call {
         deadline.set(self.connect);
         let dial = transport::dial(address, tls);
         match patience.wait_within(&deadline, dial).await {
-            // The whole request is out of time.
-            None => Err(Failed::Final(too_late())),
-            Some(Some(Ok(stream))) => Ok(Some(stream)),
-            Some(Some(Err(error))) => {
+            Within::TimeUp(why) => Err(Failed::Final(time_up(why))),
+            Within::Ready(Ok(stream)) => Ok(Some(stream)),
+            Within::Ready(Err(error)) => {
                 tracing::debug!(%error, upstream = %self.upstream.id, "endpoint could not be reached");
                 Ok(None)
             }
-            Some(None) => {
+            Within::Late => {
                 tracing::debug!(%address, upstream = %self.upstream.id, "endpoint took too long to connect");
                 Ok(None)
             }
         }
     }
+}
+
+/// Whether an HTTP/2 connection ended under a request, or the endpoint refused the stream: then it was not acted on (RFC
+/// 9113, sections 6.8 and 8.7).
+fn is_unprocessed(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    error.is_canceled()
+        || error.is_closed()
+        || cause.is_some_and(|cause| {
+            cause.is_io() || cause.is_go_away() || cause.reason() == Some(h2::Reason::REFUSED_STREAM)
+        })
 }
 
 /// Undoes [`Call::for_http2`] for the next attempt.

@@ -7,8 +7,12 @@ use std::cmp::Ordering;
 
 use http::HeaderName;
 
-/// The names of the fields that the gateway itself sets from a verified identity, over the whole installation.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Fields by which a proxy vouches for a client certificate: RFC 9440, and Envoy's. Nobody's word is taken for one.
+const OF_CERTIFICATES: [&str; 3] = ["client-cert", "client-cert-chain", "x-forwarded-client-cert"];
+
+/// The names of the fields that the gateway itself sets from a verified identity, over the whole installation, and of
+/// those by which a proxy would vouch for a client's certificate.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeaders {
     /// Lower case, with `-` for `_`; in order, each once.
     names: Vec<Box<str>>,
@@ -17,11 +21,17 @@ pub struct IdentityHeaders {
     lengths: u64,
 }
 
+impl Default for IdentityHeaders {
+    fn default() -> Self {
+        Self::new([])
+    }
+}
+
 impl IdentityHeaders {
-    /// The set of these names.
+    /// The set of these names, and those that are always in it.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a HeaderName>) -> Self {
-        let mut names: Vec<Box<str>> =
-            names.into_iter().map(|name| name.as_str().replace('_', "-").into_boxed_str()).collect();
+        let names = names.into_iter().map(HeaderName::as_str).chain(OF_CERTIFICATES);
+        let mut names: Vec<Box<str>> = names.map(|name| name.replace('_', "-").into_boxed_str()).collect();
         names.sort_unstable();
         names.dedup();
         let lengths = names.iter().fold(0, |lengths, name| lengths | length_bit(name.len()));

@@ -93,6 +93,16 @@ fn an_identity_header_is_found_however_it_is_spelled() {
 }
 
 #[test]
+fn nobody_is_believed_about_a_client_certificate() {
+    for spelling in ["Client-Cert", "client_cert", "Client-Cert-Chain", "X-Forwarded-Client-Cert"] {
+        assert!(IdentityHeaders::default().matches(&spelling.parse().unwrap()), "{spelling}");
+    }
+    for other in ["client-certs", "cert"] {
+        assert!(!IdentityHeaders::default().matches(&other.parse().unwrap()), "{other}");
+    }
+}
+
+#[test]
 fn a_long_identity_header_is_found() {
     let long = "x-".to_owned() + &"a".repeat(100);
     let name: HeaderName = long.parse().unwrap();

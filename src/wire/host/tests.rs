@@ -95,3 +95,25 @@ fn a_request_names_exactly_one_host() {
         assert_eq!(host, expected.map(str::to_owned), "{uri}");
     }
 }
+
+#[test]
+fn a_host_knows_whether_a_field_is_in_its_one_form() {
+    for (raw, same) in [
+        ("example.com", true),
+        ("example.com:8080", true),
+        ("[::1]:8080", true),
+        ("EXAMPLE.com", false),
+        ("example.com.", false),
+        ("example.com:", false),
+        ("example.com:08080", false),
+        ("[0:0::1]:8080", false),
+    ] {
+        let host = Host::parse(raw.as_bytes()).unwrap();
+        assert_eq!(host.is_written_as(raw.as_bytes()), same, "{raw}");
+        assert_eq!(host.to_string() == raw, same, "{raw}");
+    }
+    let host = Host::parse(b"example.com:80").unwrap();
+    for other in ["example.com", "example.com:8", "example.com:800", "example.co:80"] {
+        assert!(!host.is_written_as(other.as_bytes()), "{other}");
+    }
+}

@@ -27,6 +27,28 @@ fn a_problem_has_the_members_of_rfc_9457_section_3_1() {
 }
 
 #[test]
+fn an_openai_error_has_the_type_and_code_that_its_sdks_know() {
+    for (status, code, kind, shown) in [
+        (StatusCode::UNAUTHORIZED, "invalid_token", "invalid_request_error", "invalid_api_key"),
+        (StatusCode::UNAUTHORIZED, "no_credentials", "invalid_request_error", "invalid_api_key"),
+        (StatusCode::FORBIDDEN, "insufficient_scope", "invalid_request_error", "insufficient_scope"),
+        (StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "invalid_request_error", "body_too_large"),
+        (StatusCode::TOO_MANY_REQUESTS, "too_many_failures", "requests", "rate_limit_exceeded"),
+        (StatusCode::BAD_GATEWAY, "upstream_broken", "server_error", "upstream_broken"),
+        (StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable", "server_error", "keys_unavailable"),
+    ] {
+        let problem = Problem { status, code, title: "A \"title\"", detail: None };
+        assert_eq!(
+            problem.to_openai_body(),
+            format!(r#"{{"error":{{"message":"A \"title\"","type":"{kind}","param":null,"code":"{shown}"}}}}"#),
+            "{status} {code}"
+        );
+    }
+    let problem = Problem { status: StatusCode::FORBIDDEN, code: "a", title: "b", detail: Some("Said.") };
+    assert!(problem.to_openai_body().starts_with(br#"{"error":{"message":"Said.","#));
+}
+
+#[test]
 fn markup_and_line_ends_stay_inert() {
     let problem =
         Problem { status: StatusCode::BAD_REQUEST, code: "a", title: "</script>&\n\u{2028}\0\"\\", detail: None };

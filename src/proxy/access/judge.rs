@@ -1,0 +1,235 @@
+//! Judges the credential of one request.
+
+use std::rc::Rc;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+
+use super::missing::{Issued, Missing, may_be_missing};
+use super::{Caller, Identity, Verdict};
+use crate::expr::{Inputs, RequestInput, TokenInput};
+use crate::jose::{ApiKey, Claims, KeySet, MAX_TOKEN_BYTES, Reason, Token, TokenHash, Verified};
+use crate::proxy::credential::Found;
+use crate::proxy::exchange::Exchange;
+use crate::proxy::receive::Received;
+use crate::proxy::token_cache::{CacheKey, CachedToken};
+use crate::proxy::worker::Worker;
+use crate::snapshot::{
+    AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, ClaimMatcher, ClaimTest, Entry, JwtEntry, Policy, Takes, TokenRule,
+};
+use crate::state::Source;
+use crate::telemetry::{Event, TokenLookUp};
+
+/// Judges the credential of one request: its signature at most once for rules in a row that name the same policy.
+pub(super) struct Judge<'a> {
+    worker: &'a Worker,
+    received: &'a Received,
+    found: Found<'a>,
+    hash: Option<TokenHash>,
+    last: Option<(*const Policy, Result<Accepted, Verdict>)>,
+}
+
+/// A credential that a policy accepts, and by which of its entries.
+#[derive(Clone)]
+struct Accepted {
+    identity: Identity,
+    entry: usize,
+}
+
+impl<'a> Judge<'a> {
+    pub(super) fn new(worker: &'a Worker, received: &'a Received, found: Found<'a>) -> Self {
+        Self { worker, received, found, hash: None, last: None }
+    }
+
+    /// Whether this rule lets the request in: credential, scopes, claims, expression, in this order.
+    pub(super) fn decide(&mut self, rule: &TokenRule, exchange: &mut Exchange) -> Result<Caller, Verdict> {
+        let policy = Arc::as_ptr(&rule.policy);
+        let known = self.last.take().filter(|(last, _)| *last == policy).map(|(_, result)| result);
+        let result = known.unwrap_or_else(|| self.verify(&rule.policy, exchange));
+        self.last = Some((policy, result.clone()));
+        let Accepted { identity, entry } = result?;
+        let Some(entry) = rule.policy.entries.get(entry) else { return Err(Verdict::NoEntry) };
+        let claims = identity.claims();
+        if !rule.scopes.iter().all(|scope| claims.scopes().contains(scope)) {
+            return Err(Verdict::Scopes(rule.scopes.clone(), Arc::clone(&rule.policy)));
+        }
+        if !rule.claims.iter().all(|matcher| holds(matcher, claims)) {
+            return Err(Verdict::Denied("claim_mismatch"));
+        }
+        if let Some(require) = &rule.require {
+            match require.holds(&self.inputs(&rule.policy, entry, claims, exchange)) {
+                Ok(true) => {}
+                Ok(false) => return Err(Verdict::Denied("denied_by_rule")),
+                Err(_) => return Err(Verdict::Denied("rule_error")),
+            }
+        }
+        exchange.policy = Some(Arc::clone(&entry.name));
+        Ok(Caller { identity, policy: Arc::clone(&rule.policy) })
+    }
+
+    fn inputs<'i>(
+        &'i self,
+        policy: &'i Policy,
+        entry: &'i Entry,
+        claims: &'i Claims,
+        exchange: &'i Exchange,
+    ) -> Inputs<'i> {
+        let head = &self.received.head;
+        Inputs {
+            claims: claims.members(),
+            token: TokenInput {
+                policy: &policy.name,
+                entry: &entry.label,
+                issuer: claims.issuer().unwrap_or_default(),
+                scopes: claims.scopes(),
+            },
+            request: RequestInput {
+                method: head.method.as_str(),
+                host: exchange.host(),
+                path: exchange.path(),
+                query: self.received.query().unwrap_or_default(),
+                headers: &head.headers,
+                ip: exchange.client,
+            },
+        }
+    }
+
+    /// Verifies the credential against the one entry that its form and issuer select.
+    fn verify(&mut self, policy: &Policy, exchange: &mut Exchange) -> Result<Accepted, Verdict> {
+        if ApiKey::claims_to_be_one(self.found.text) {
+            self.verify_key(policy, exchange)
+        } else if self.found.place == ApiKeyPlace::Bearer && policy.entries.iter().any(takes_tokens) {
+            self.verify_token(policy, exchange)
+        } else {
+            Err(Verdict::Token(Reason::MalformedToken))
+        }
+    }
+
+    /// API keys of one policy may come from several entries, which share one space of ids.
+    fn verify_key(&self, policy: &Policy, exchange: &Exchange) -> Result<Accepted, Verdict> {
+        let key = ApiKey::parse(self.found.text).map_err(Verdict::Token)?;
+        let mut refused = Verdict::NoEntry;
+        for (place, entry) in policy.entries.iter().enumerate() {
+            let Takes::ApiKeys(ApiKeyEntry { keys, places }) = &entry.takes else { continue };
+            if !places.contains(&self.found.place) {
+                continue;
+            }
+            match keys.load().verify(&key, exchange.time()) {
+                Ok(claims) => return Ok(Accepted { identity: Identity::Key(Arc::clone(claims)), entry: place }),
+                // Known to one entry and out of its time says more than unknown to another.
+                Err(Reason::KeyUnknown) => refused = refused.or_closer(Verdict::Token(Reason::KeyUnknown)),
+                Err(reason) => refused = Verdict::Token(reason),
+            }
+        }
+        Err(refused)
+    }
+
+    fn verify_token(&mut self, policy: &Policy, exchange: &mut Exchange) -> Result<Accepted, Verdict> {
+        if let Some(known) = self.recall(policy, exchange)? {
+            return Ok(known);
+        }
+        let token = Token::parse(self.found.text).map_err(Verdict::Token)?;
+        let Some(issuer) = token.issuer() else { return Err(Verdict::Token(Reason::IssInvalid)) };
+        let selected = tokens_of(policy).find(|(_, jwt)| jwt.expectation.issuer() == issuer);
+        let Some((entry, jwt)) = selected else { return Err(Verdict::NoEntry) };
+        let cached = self.verify_new(jwt, token, exchange)?;
+        Ok(Accepted { identity: Identity::Token(cached), entry })
+    }
+
+    /// A token that was verified before under the keys of now. Its times and audience are checked again.
+    fn recall(&mut self, policy: &Policy, exchange: &mut Exchange) -> Result<Option<Accepted>, Verdict> {
+        // None so long was ever kept, and hashing it would be the attacker's choice.
+        if self.found.text.len() > MAX_TOKEN_BYTES {
+            return Ok(None);
+        }
+        let hash = *self.hash.get_or_insert_with(|| TokenHash::of(self.found.text));
+        for (entry, jwt) in tokens_of(policy) {
+            let keys = jwt.keys.load();
+            let AcceptedKeys::Known { set, .. } = keys.as_ref() else { continue };
+            let key = CacheKey::new(&hash, jwt.expectation.content_hash());
+            if let Some(cached) = self.worker.tokens().get(&key, set.content_hash()) {
+                exchange.token = Some(TokenLookUp::Hit);
+                cached.recheck(&jwt.expectation, exchange.time()).map_err(Verdict::Token)?;
+                return Ok(Some(Accepted { identity: Identity::Token(cached), entry }));
+            }
+        }
+        exchange.token = Some(TokenLookUp::Miss);
+        Ok(None)
+    }
+
+    fn verify_new(&self, entry: &JwtEntry, token: Token<'_>, exchange: &Exchange) -> Result<Rc<CachedToken>, Verdict> {
+        let (now, expectation) = (exchange.time(), &entry.expectation);
+        let loaded = entry.keys.load();
+        let (keys, as_of) = match loaded.as_ref() {
+            AcceptedKeys::Known { set, as_of } => (set, *as_of),
+            AcceptedKeys::Unavailable { code, retry } => {
+                // What is wrong with the token without any key is wrong with it now.
+                expectation.check(&token, now).map_err(Verdict::Token)?;
+                return Err(Verdict::Missing(Missing::all_keys(&entry.keys, *code, *retry)));
+            }
+        };
+        let issued = Issued::of(&token, now);
+        let refuse = |reason| refuse(entry, issued, as_of, reason);
+        let source = Source::of(exchange.client);
+        let wait = self.worker.failing_sources().wait(source, exchange.started());
+        if wait > Duration::ZERO {
+            // Only the signature is not checked.
+            expectation.check(&token, now).map_err(Verdict::Token)?;
+            keys.select(&token, expectation).map_err(refuse)?;
+            self.worker.counters().event(Event::SignatureLimited);
+            return Err(Verdict::Limited(wait));
+        }
+        match expectation.verify(token, keys, now) {
+            Ok(claims) => Ok(self.remember(entry, keys, claims)),
+            Err(reason) => {
+                if reason == Reason::BadSignature {
+                    self.worker.failing_sources().failed(source, exchange.started());
+                }
+                Err(refuse(reason))
+            }
+        }
+    }
+
+    fn remember(&self, entry: &JwtEntry, keys: &KeySet, claims: Verified<Claims>) -> Rc<CachedToken> {
+        let hash = self.hash.unwrap_or_else(|| TokenHash::of(self.found.text));
+        let key = CacheKey::new(&hash, entry.expectation.content_hash());
+        self.worker.tokens().put(key, *keys.content_hash(), claims)
+    }
+}
+
+/// A token that its issuer's keys do not verify is refused, unless newer keys may.
+fn refuse(entry: &JwtEntry, issued: Issued, as_of: AsOf, reason: Reason) -> Verdict {
+    let missing = if may_be_missing(reason) { Missing::key_of(&entry.keys, issued, as_of) } else { None };
+    missing.map_or(Verdict::Token(reason), Verdict::Missing)
+}
+
+fn takes_tokens(entry: &Entry) -> bool {
+    matches!(entry.takes, Takes::Jwt(_))
+}
+
+/// The entries that take signed tokens, with their places.
+fn tokens_of(policy: &Policy) -> impl Iterator<Item = (usize, &JwtEntry)> {
+    policy.entries.iter().enumerate().filter_map(|(place, entry)| match &entry.takes {
+        Takes::Jwt(jwt) => Some((place, jwt)),
+        Takes::ApiKeys(_) => None,
+    })
+}
+
+/// Whether a claim meets its test; one that is absent or neither a string nor a list does not.
+fn holds(matcher: &ClaimMatcher, claims: &Claims) -> bool {
+    claims.get(&matcher.claim).is_some_and(|claim| meets(&matcher.test, claim))
+}
+
+fn meets(test: &ClaimTest, claim: &Value) -> bool {
+    let passes = |word: &str| match test {
+        ClaimTest::Equals(wanted) => word == wanted.as_ref(),
+        ClaimTest::OneOf(wanted) => wanted.iter().any(|wanted| word == wanted.as_ref()),
+        ClaimTest::Prefix(wanted) => word.starts_with(wanted.as_ref()),
+    };
+    match claim {
+        Value::String(word) => passes(word),
+        Value::Array(items) => items.iter().filter_map(Value::as_str).any(passes),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::Object(_) => false,
+    }
+}

@@ -1,0 +1,106 @@
+//! A key that is not there, and the wait for it.
+//!
+//! A token is called unknown only by a key set that was fetched after the token was issued. Before that, the request
+//! says that it misses a key, waits for the fetch that this brings, and is looked at again. If that does not help, the
+//! answer is 503: the token may well be good.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::StatusCode;
+
+use crate::clock::UnixTime;
+use crate::finding::Code;
+use crate::jose::{Reason, Token};
+use crate::proxy::refusal::Refusal;
+use crate::proxy::worker::Worker;
+use crate::snapshot::{AsOf, KeyCell};
+use crate::telemetry::Event;
+
+/// How long a request waits for newer keys.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+/// What `Retry-After` says when nobody knows when keys may be there: how often they are fetched at most.
+const SOME_TIME: Duration = Duration::from_secs(10);
+
+/// A key that may exist, and is not known.
+#[derive(Clone, Debug)]
+pub(super) struct Missing {
+    cell: Arc<KeyCell>,
+    /// When the next fetch may begin.
+    next: Option<UnixTime>,
+    /// For the log.
+    reason: &'static str,
+}
+
+impl Missing {
+    /// No keys are known at all.
+    pub(super) fn all_keys(cell: &Arc<KeyCell>, code: Code, retry: Option<UnixTime>) -> Self {
+        let reason = if code == Code::KeysUnavailable { "keys_unavailable" } else { code.as_str() };
+        Self { cell: Arc::clone(cell), next: retry, reason }
+    }
+
+    /// The key of `token` is not among those that are known as of `as_of`; `None` where that proves that there is none.
+    pub(super) fn key_of(cell: &Arc<KeyCell>, token: Issued, as_of: AsOf) -> Option<Self> {
+        match as_of {
+            AsOf::Always => None,
+            AsOf::Fetch { began, .. } if token.is_before(began) => None,
+            AsOf::Fetch { next, .. } => {
+                Some(Self { cell: Arc::clone(cell), next: Some(next), reason: "key_not_fetched_yet" })
+            }
+        }
+    }
+
+    /// Asks for newer keys and waits for them, unless they cannot come in time or too many wait already.
+    pub(super) async fn wait(self, worker: &Worker) -> Result<(), Refusal> {
+        let now = worker.clock().now();
+        if self.next.is_some_and(|next| next.since(now) > PATIENCE) {
+            self.cell.ask();
+            return Err(self.refusal(worker));
+        }
+        let Some(mut waiter) = self.cell.wait() else {
+            worker.counters().event(Event::KeyWaitShed);
+            return Err(self.refusal(worker));
+        };
+        worker.counters().event(Event::KeyWait);
+        // In time or not, the keys of then decide.
+        let _ = worker.clock().timeout(PATIENCE, waiter.round()).await;
+        Ok(())
+    }
+
+    /// The answer when there is nothing left to wait for.
+    pub(super) fn refusal(&self, worker: &Worker) -> Refusal {
+        let retry = self.next.map_or(SOME_TIME, |next| next.since(worker.clock().now()));
+        Refusal::because(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable", self.reason).retry_after(retry)
+    }
+}
+
+/// When a token was issued, as far as a key set's age is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Issued {
+    /// In this second, by its own word. Whoever says a later one than is true only makes us fetch.
+    At(UnixTime),
+    /// It does not say, but was here at this time.
+    Before(UnixTime),
+}
+
+impl Issued {
+    /// When `token`, which arrived at `arrived`, was issued.
+    pub(super) fn of(token: &Token<'_>, arrived: UnixTime) -> Self {
+        token.issued_at().map_or(Self::Before(arrived), Self::At)
+    }
+
+    /// Whether a fetch that began at `began` must have brought its key. A token says the whole second in which it was
+    /// issued, so the fetch must have begun in a later one.
+    fn is_before(self, began: UnixTime) -> bool {
+        match self {
+            Self::At(second) => second.secs() < began.secs(),
+            Self::Before(arrived) => arrived <= began,
+        }
+    }
+}
+
+/// Whether a token is refused because its key is not there, which newer keys may change.
+pub(super) fn may_be_missing(reason: Reason) -> bool {
+    reason == Reason::UnknownKid
+}

@@ -1,0 +1,3 @@
+//! The specification of what outlives a snapshot.
+
+mod failing_sources;
