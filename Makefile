@@ -38,12 +38,11 @@ fuzz: ## run every fuzz target: its corpus, then FUZZ_SECONDS more
 
 deny: $(TOOLS)/bin/cargo-deny ## licences, bans and sources of dependencies
 	@echo '== dependencies'
-	$(TOOLS)/bin/cargo-deny --locked check bans licenses sources
+	$(TOOLS)/bin/cargo-deny --locked --log-level error check --hide-inclusion-graph bans licenses sources
 
 $(TOOLS)/bin/cargo-deny:
 	@echo '== cargo-deny (built once)'
-	$(CARGO) install cargo-deny --locked --root $(TOOLS) --version '^0.18' --quiet || \
-	$(CARGO) install cargo-deny --locked --root $(TOOLS) --quiet
+	$(CARGO) install cargo-deny --locked --root $(TOOLS) --version '^0.20' --quiet
 
 bench: ## instruction counts, and CPU time beside nginx and Envoy; writes docs/performance.md's tables
 	benches/run.sh

@@ -54,3 +54,10 @@ impl Scopes {
         self.sorted.is_empty()
     }
 }
+
+/// The set of these names; empty ones are no scopes.
+impl<'n> FromIterator<&'n str> for Scopes {
+    fn from_iter<T: IntoIterator<Item = &'n str>>(names: T) -> Self {
+        Self::from_names(names)
+    }
+}
