@@ -2,6 +2,5 @@
 //!
 //! A source turns what it reads into [`Update`](crate::resources::Update)s on a bounded channel and judges nothing.
 
-pub mod kube;
-
 pub mod files;
+pub mod kube;
