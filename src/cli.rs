@@ -18,7 +18,7 @@ use std::path::PathBuf;
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use objects::{Cluster, Files};
-pub use settings::{AccessLog, ProxyHeaders, Settings};
+pub use settings::Settings;
 
 /// The exit code of a command that found errors in what it was given to look at.
 pub const EXIT_FINDINGS: u8 = 1;

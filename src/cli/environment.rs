@@ -1,31 +1,17 @@
 //! What is read from variables that are not ours: the ones that name a pod, and the ones that name a proxy.
 
-use std::fmt;
+use crate::transport::HttpProxy;
 
-/// The proxy that `HTTPS_PROXY` and `NO_PROXY` describe. What it says may hold a password, so it is not printed.
-#[derive(Clone, Default, PartialEq, Eq)]
-pub struct OutboundProxy {
-    /// Its URL; `None`: connections are direct.
-    pub url: Option<Box<str>>,
-    /// Hosts, suffixes and networks to which connections are direct all the same, as written.
-    pub except: Box<str>,
+/// The proxy that `HTTPS_PROXY` names, with the exceptions of `NO_PROXY`; each in lower case where it is not there in
+/// upper case, as curl and Go read them. The proxy may hold a password, so an error does not repeat it.
+pub(super) fn outbound_proxy() -> Result<Option<HttpProxy>, String> {
+    let Some(proxy) = either("HTTPS_PROXY", "https_proxy")? else { return Ok(None) };
+    let except = either("NO_PROXY", "no_proxy")?.unwrap_or_default();
+    HttpProxy::parse(&proxy, &except).map(Some).map_err(|problem| format!("HTTPS_PROXY cannot be used: {problem}"))
 }
 
-impl OutboundProxy {
-    pub(super) fn from_environment() -> Result<Self, String> {
-        let read = |upper: &'static str, lower: &'static str| match variable(upper)? {
-            Some(text) => Ok(Some(text)),
-            None => variable(lower),
-        };
-        let except = read("NO_PROXY", "no_proxy")?.unwrap_or_default();
-        Ok(Self { url: read("HTTPS_PROXY", "https_proxy")?.map(Into::into), except: except.into() })
-    }
-}
-
-impl fmt::Debug for OutboundProxy {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("OutboundProxy").field("is_set", &self.url.is_some()).finish_non_exhaustive()
-    }
+fn either(upper: &'static str, lower: &'static str) -> Result<Option<String>, String> {
+    variable(upper).and_then(|text| if text.is_some() { Ok(text) } else { variable(lower) })
 }
 
 /// The text of a variable; `None` where it is unset or empty.

@@ -1,5 +1,6 @@
 //! The flags that `run`, `serve` and `demo` share.
 
+use std::fmt;
 use std::net::{IpAddr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
@@ -9,9 +10,11 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum};
 use ipnet::IpNet;
 
-use super::environment::OutboundProxy;
-use super::settings::{AccessLog, ProxyHeaders, Settings};
-use super::{Listen, values};
+use super::settings::Settings;
+use super::{Listen, environment, values};
+use crate::telemetry::LogTarget;
+use crate::transport::EgressItem;
+use crate::wire::forwarded::{Convention, TrustedProxies};
 
 /// The most data threads that are taken without being asked for.
 const MOST_THREADS: usize = 8;
@@ -78,15 +81,15 @@ pub(super) struct GatewayArgs {
     /// Only one kind is read: a proxy that writes one passes the other through from whoever sent it.
     #[arg(long, value_name = "KIND", env = "BEARWARD_PROXY_HEADERS", hide_env_values = true)]
     #[arg(default_value = "x-forwarded", help_heading = "Traffic")]
-    proxy_headers: ProxyHeadersArg,
-    /// Networks that URLs in resources may lead to
+    proxy_headers: ProxyHeaders,
+    /// Where URLs in resources may lead
     ///
-    /// Networks or addresses, with commas between them, compared with the address that is dialled. With run, URLs reach
-    /// public addresses and these. With serve, they reach everything but the metadata addresses of clouds, or, where this
-    /// is set, these alone.
+    /// Networks, addresses, or addresses with a port, with commas between them, compared with the address that is
+    /// dialled. With run, URLs reach public addresses and these. With serve, they reach everything but the metadata
+    /// addresses of clouds, or, where this is set, these alone. A metadata address is reached only if it is listed itself.
     #[arg(long, value_name = "NETWORKS", env = "BEARWARD_EGRESS_ALLOW", hide_env_values = true)]
-    #[arg(value_delimiter = ',', value_parser = values::network, help_heading = "Traffic")]
-    egress_allow: Option<Vec<IpNet>>,
+    #[arg(value_delimiter = ',', value_parser = values::egress_item, help_heading = "Traffic")]
+    egress_allow: Vec<EgressItem>,
     /// More certificate authorities to trust in connections to upstreams and issuers
     ///
     /// A file of PEM certificates. The public authorities that are compiled in stay trusted.
@@ -128,7 +131,7 @@ pub(super) struct GatewayArgs {
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
-enum ProxyHeadersArg {
+enum ProxyHeaders {
     /// X-Forwarded-For, X-Forwarded-Proto and X-Forwarded-Host
     XForwarded,
     /// Forwarded, as RFC 7239 has it
@@ -174,6 +177,10 @@ pub(super) fn only_loopback(settings: &Settings) -> Result<(), String> {
 
 impl GatewayArgs {
     pub(super) fn typed(self) -> Result<Settings, String> {
+        let convention = match self.proxy_headers {
+            ProxyHeaders::XForwarded => Convention::XForwarded,
+            ProxyHeaders::Forwarded => Convention::Rfc7239,
+        };
         let settings = Settings {
             http: self.http,
             probes: self.probes,
@@ -181,18 +188,14 @@ impl GatewayArgs {
             threads: self.threads.unwrap_or_else(usual_threads),
             max_connections: self.max_connections,
             class: self.class,
-            egress_allow: self.egress_allow.map(|networks| once("--egress-allow", networks)).transpose()?,
-            trusted_proxies: once("--trusted-proxies", self.trusted_proxies)?,
-            proxy_headers: match self.proxy_headers {
-                ProxyHeadersArg::XForwarded => ProxyHeaders::XForwarded,
-                ProxyHeadersArg::Forwarded => ProxyHeaders::Forwarded,
-            },
-            outbound_proxy: OutboundProxy::from_environment()?,
+            egress_allow: once("--egress-allow", self.egress_allow)?,
+            trusted_proxies: TrustedProxies::new(once("--trusted-proxies", self.trusted_proxies)?, convention),
+            outbound_proxy: environment::outbound_proxy()?,
             ca_file: self.ca_file,
             access_log: match self.access_log.to_str() {
-                Some("-") => AccessLog::Stdout,
-                Some("none") => AccessLog::Nowhere,
-                Some(_) | None => AccessLog::File(self.access_log),
+                Some("-") => LogTarget::Stdout,
+                Some("none") => LogTarget::Nowhere,
+                Some(_) | None => LogTarget::File(self.access_log),
             },
             log: self.log,
             shutdown_delay: self.shutdown_delay,
@@ -215,16 +218,16 @@ fn usual_threads() -> NonZeroUsize {
     NonZeroUsize::new(MOST_THREADS).map_or(available, |most| available.min(most))
 }
 
-/// The networks, if none is there twice.
-fn once(flag: &str, networks: Vec<IpNet>) -> Result<Vec<IpNet>, String> {
-    let repeated = networks
-        .iter()
-        .enumerate()
-        .find(|(place, network)| networks.iter().take(*place).any(|other| other == *network));
-    match repeated {
-        Some((_, network)) => Err(format!("{flag} has {network} twice")),
-        None => Ok(networks),
+/// The items, if none is there twice.
+fn once<T: PartialEq + fmt::Display>(flag: &str, items: Vec<T>) -> Result<Vec<T>, String> {
+    let mut rest = items.as_slice();
+    while let Some((item, others)) = rest.split_first() {
+        if others.contains(item) {
+            return Err(format!("{flag} has {item} twice"));
+        }
+        rest = others;
     }
+    Ok(items)
 }
 
 /// Refuses listeners of which one would take the other's connections.

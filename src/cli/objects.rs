@@ -28,6 +28,8 @@ pub struct Cluster {
     pub pod: Option<Box<str>>,
     /// The namespace of that pod, the Service and the Leases.
     pub pod_namespace: Option<Box<str>>,
+    /// The service account of that pod, as findings name it whom a namespace should let read its Secrets.
+    pub service_account: Option<Box<str>>,
 }
 
 #[derive(Debug, Args)]
@@ -82,6 +84,13 @@ pub(super) struct ClusterArgs {
     #[arg(long, value_name = "NAME", env = "BEARWARD_POD_NAMESPACE", hide_env_values = true)]
     #[arg(value_parser = values::label)]
     pub(super) pod_namespace: Option<Box<str>>,
+    /// The service account that this process runs as
+    ///
+    /// Findings name it in the command by which a namespace lets it read Secrets. When unset, `POD_SERVICE_ACCOUNT`, else
+    /// bearward.
+    #[arg(long, value_name = "NAME", env = "BEARWARD_SERVICE_ACCOUNT", hide_env_values = true)]
+    #[arg(value_parser = values::subdomain)]
+    pub(super) service_account: Option<Box<str>>,
 }
 
 impl ClusterArgs {
@@ -99,7 +108,11 @@ impl ClusterArgs {
             Some(name) => Some(name),
             None => of_variable("POD_NAMESPACE", values::label)?,
         };
-        Ok(Cluster { namespaces, service: self.service, pod, pod_namespace })
+        let service_account = match self.service_account {
+            Some(name) => Some(name),
+            None => of_variable("POD_SERVICE_ACCOUNT", values::subdomain)?,
+        };
+        Ok(Cluster { namespaces, service: self.service, pod, pod_namespace, service_account })
     }
 }
 

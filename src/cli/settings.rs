@@ -5,13 +5,13 @@ use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use ipnet::IpNet;
-
 use super::Listen;
-use super::environment::OutboundProxy;
+use crate::telemetry::LogTarget;
+use crate::transport::{EgressItem, HttpProxy};
+use crate::wire::forwarded::TrustedProxies;
 
 /// How a gateway runs, whatever its objects come from.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Debug)]
 pub struct Settings {
     /// Where requests are served.
     pub http: SocketAddr,
@@ -25,19 +25,16 @@ pub struct Settings {
     pub max_connections: NonZeroUsize,
     /// The class of objects that this installation serves.
     pub class: Box<str>,
-    /// What `--egress-allow` says; `None`: nothing. In a cluster it adds to what URLs may reach, with files it is all
-    /// that they may reach.
-    pub egress_allow: Option<Vec<IpNet>>,
-    /// The peers whose word on the client's address is taken.
-    pub trusted_proxies: Vec<IpNet>,
-    /// In which headers they give it.
-    pub proxy_headers: ProxyHeaders,
+    /// In a cluster it adds to what URLs may reach; with files, it is all that they may reach, unless it is empty.
+    pub egress_allow: Vec<EgressItem>,
+    /// The peers whose word on the client's address is taken, and in which headers they give it.
+    pub trusted_proxies: TrustedProxies,
     /// The proxy through which key sets are fetched.
-    pub outbound_proxy: OutboundProxy,
+    pub outbound_proxy: Option<HttpProxy>,
     /// More authorities to trust in outbound TLS, in PEM.
     pub ca_file: Option<PathBuf>,
     /// Where the access log is written.
-    pub access_log: AccessLog,
+    pub access_log: LogTarget,
     /// Which other log lines are written; a filter as `tracing-subscriber` reads it.
     pub log: Box<str>,
     /// From being told to end to accepting no more connections, so that whoever sends them can learn of it.
@@ -64,24 +61,4 @@ impl Settings {
             Listen::Admin => &mut self.admin,
         }
     }
-}
-
-/// Where the access log is written.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum AccessLog {
-    /// To standard output.
-    Stdout,
-    /// To the end of this file.
-    File(PathBuf),
-    /// Nowhere.
-    Nowhere,
-}
-
-/// In which headers trusted proxies give the client's address.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum ProxyHeaders {
-    /// `X-Forwarded-For`, `-Proto` and `-Host`.
-    XForwarded,
-    /// `Forwarded`, RFC 7239.
-    Forwarded,
 }

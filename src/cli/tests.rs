@@ -5,7 +5,9 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 
-use super::{AccessLog, Command, Listen, ProxyHeaders, Settings, command, parse};
+use super::{Command, Listen, Settings, command, parse};
+use crate::telemetry::LogTarget;
+use crate::wire::forwarded::{Convention, TrustedProxies};
 
 fn words(line: &str) -> Vec<&str> {
     std::iter::once("bearward").chain(line.split_whitespace()).collect()
@@ -64,8 +66,8 @@ fn defaults_differ_by_command() {
         assert_eq!(settings.shutdown_delay, Duration::from_secs(delay), "{line}");
         assert_eq!(settings.shutdown_grace, Duration::from_secs(20), "{line}");
         assert_eq!(settings.max_connections.get(), 65_536, "{line}");
-        assert_eq!((&*settings.class, settings.access_log), ("bearward", AccessLog::Stdout), "{line}");
-        assert_eq!((settings.egress_allow, settings.trusted_proxies), (None, vec![]), "{line}");
+        assert_eq!((&*settings.class, settings.access_log), ("bearward", LogTarget::Stdout), "{line}");
+        assert_eq!((settings.egress_allow, settings.trusted_proxies), (vec![], TrustedProxies::default()), "{line}");
         assert!((1..=8).contains(&settings.threads.get()), "{line}");
     }
 }
@@ -74,15 +76,15 @@ fn defaults_differ_by_command() {
 fn flags_are_read_into_their_types() {
     let settings = settings(
         "serve a.yaml --http [::]:0 --probes [::1]:9090 --admin [::1]:9091 --threads 3 --max-connections 10 \
-         --trusted-proxies 10.0.0.0/8,fd00::1 --proxy-headers forwarded --egress-allow 127.0.0.1 --class internal \
+         --trusted-proxies 10.0.0.0/8,fd00::1 --proxy-headers forwarded --egress-allow 127.0.0.1:8443 --class internal \
          --access-log /tmp/log --log info,kube=warn --shutdown-delay 1m30s --shutdown-grace 500ms --ca-file ca.pem",
     );
     assert_eq!(settings.http, "[::]:0".parse().unwrap());
     assert_eq!((settings.threads.get(), settings.max_connections.get()), (3, 10));
-    assert_eq!(settings.trusted_proxies, ["10.0.0.0/8".parse().unwrap(), "fd00::1/128".parse().unwrap()]);
-    assert_eq!(settings.proxy_headers, ProxyHeaders::Forwarded);
-    assert_eq!(settings.egress_allow, Some(vec!["127.0.0.1/32".parse().unwrap()]));
-    assert_eq!(settings.access_log, AccessLog::File("/tmp/log".into()));
+    let proxies = ["10.0.0.0/8".parse().unwrap(), "fd00::1/128".parse().unwrap()];
+    assert_eq!(settings.trusted_proxies, TrustedProxies::new(proxies, Convention::Rfc7239));
+    assert_eq!(settings.egress_allow, ["127.0.0.1:8443".parse().unwrap()]);
+    assert_eq!(settings.access_log, LogTarget::File("/tmp/log".into()));
     assert_eq!((&*settings.class, &*settings.log), ("internal", "info,kube=warn"));
     assert_eq!(settings.shutdown_delay, Duration::from_secs(90));
     assert_eq!(settings.shutdown_grace, Duration::from_millis(500));
@@ -92,10 +94,10 @@ fn flags_are_read_into_their_types() {
 #[test]
 fn the_access_log_goes_to_a_file_to_standard_output_or_nowhere() {
     for (value, expected) in [
-        ("-", AccessLog::Stdout),
-        ("none", AccessLog::Nowhere),
-        ("./none", AccessLog::File("./none".into())),
-        ("log.jsonl", AccessLog::File("log.jsonl".into())),
+        ("-", LogTarget::Stdout),
+        ("none", LogTarget::Nowhere),
+        ("./none", LogTarget::File("./none".into())),
+        ("log.jsonl", LogTarget::File("log.jsonl".into())),
     ] {
         assert_eq!(settings(&format!("demo --access-log {value}")).access_log, expected, "{value}");
     }
@@ -157,7 +159,7 @@ fn what_cannot_be_meant_is_a_usage_error_that_says_what_was_expected() {
         ("serve a.yaml --trusted-proxies 10.0.0.1/8", "has bits beyond its prefix; write 10.0.0.0/8 or 10.0.0.1"),
         ("serve a.yaml --trusted-proxies proxy.example.com", "expected a network or an address"),
         ("serve a.yaml --trusted-proxies 10.0.0.1,10.0.0.1/32", "--trusted-proxies has 10.0.0.1/32 twice"),
-        ("serve a.yaml --egress-allow 10.0.0.0/33", "expected a network or an address"),
+        ("serve a.yaml --egress-allow 10.0.0.0/33", "expected a network such as 10.20.0.0/16"),
         ("serve a.yaml --egress-allow 10.0.0.0/8,10.0.0.0/8", "--egress-allow has 10.0.0.0/8 twice"),
         ("serve a.yaml --proxy-headers both", "possible values"),
         ("serve a.yaml --class Internal", "expected lower-case letters, digits and inner hyphens"),

@@ -7,6 +7,7 @@ use std::time::Duration;
 use ipnet::IpNet;
 
 use crate::name::parse_duration;
+use crate::transport::{EgressItem, EgressItemError};
 
 /// An address and a port to listen on.
 pub(super) fn address(text: &str) -> Result<SocketAddr, String> {
@@ -26,6 +27,11 @@ pub(super) fn network(text: &str) -> Result<IpNet, String> {
     }
     // Whoever writes 10.0.0.1/8 may mean the one address or the whole network; the two differ too much to guess.
     Err(format!("has bits beyond its prefix; write {} or {}", network.trunc(), network.addr()))
+}
+
+/// Somewhere that URLs may lead to.
+pub(super) fn egress_item(text: &str) -> Result<EgressItem, String> {
+    text.parse().map_err(|problem: EgressItemError| problem.to_string())
 }
 
 /// A duration in the one form that resources use as well.

@@ -60,3 +60,89 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
 fn closed(error: io::Error) -> anyhow::Result<ExitCode> {
     if error.kind() == io::ErrorKind::BrokenPipe { Ok(ExitCode::SUCCESS) } else { Err(error.into()) }
 }
+
+/// Runs a gateway's command on a runtime of its own, and leaves nothing behind.
+fn in_runtime(settings: Settings, serve: impl AsyncFnOnce(Settings) -> anyhow::Result<()>) -> anyhow::Result<ExitCode> {
+    harden::harden();
+    logging::start(&settings.log);
+    let runtime = control_runtime().context("cannot start the control threads")?;
+    let result = runtime.block_on(Box::pin(serve(settings)));
+    // What blocks still, such as a look-up of a file on a network, must not hold up the end.
+    runtime.shutdown_background();
+    result.map(|()| ExitCode::SUCCESS)
+}
+
+fn control_runtime() -> io::Result<Runtime> {
+    Builder::new_multi_thread()
+        .worker_threads(CONTROL_THREADS)
+        .max_blocking_threads(BLOCKING_THREADS)
+        .thread_name("control")
+        .enable_all()
+        .build()
+}
+
+/// Serves until a signal, then drains; a second signal ends at once. `started` is told when all is served.
+async fn serve(
+    settings: Settings,
+    objects: Objects,
+    started: impl AsyncFnOnce(&Gateway) -> anyhow::Result<()>,
+) -> anyhow::Result<()> {
+    let mut signals = Signals::listen().context("cannot listen for signals")?;
+    let starting = Box::pin(start(settings, parts(objects)?));
+    let gateway = tokio::select! {
+        gateway = starting => gateway?,
+        () = signals.next() => return Ok(()),
+    };
+    started(&gateway).await?;
+    let stalled = tokio::select! {
+        () = signals.next() => false,
+        () = gateway.stalled() => true,
+    };
+    tokio::select! {
+        () = gateway.drain() => {}
+        () = signals.next() => tracing::warn!("ended at once, by a second signal"),
+    }
+    anyhow::ensure!(!stalled, "changes could not be compiled any more; the log says why");
+    Ok(())
+}
+
+fn parts(objects: Objects) -> anyhow::Result<Parts> {
+    let mut seed = [0; 8];
+    aws_lc_rs::rand::fill(&mut seed).map_err(|_| anyhow::anyhow!("the source of randomness failed"))?;
+    Ok(Parts {
+        clock: Clock::system(),
+        seed: u64::from_le_bytes(seed),
+        resolver: Arc::new(SystemResolver::new()?),
+        objects,
+    })
+}
+
+/// Sets the stage, serves what it says and prints what to try.
+async fn demo(mut settings: Settings, yielding: &[Listen]) -> anyhow::Result<()> {
+    for listen in yielding {
+        give_way(&mut settings, *listen);
+    }
+    if settings.access_log == LogTarget::Stdout {
+        settings.access_log = LogTarget::StdoutInWords;
+    }
+    let stage = Stage::open(&Clock::system()).await?;
+    let objects = Objects::Text { name: "demo.yaml".into(), yaml: stage.resources() };
+    serve(settings, objects, async move |gateway| {
+        gateway.ready().await;
+        let lines = stage.lines(gateway.http())?;
+        let mut out = io::stdout().lock();
+        write!(out, "{lines}")?;
+        out.flush()?;
+        Ok(())
+    })
+    .await
+}
+
+/// Takes a free port where the usual one is taken. Between this and the start somebody else may take it; then the start
+/// says so.
+fn give_way(settings: &mut Settings, listen: Listen) {
+    let address = settings.address_mut(listen);
+    if std::net::TcpListener::bind(*address).is_err() {
+        address.set_port(0);
+    }
+}

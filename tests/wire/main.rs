@@ -7,6 +7,7 @@
 mod binary;
 mod client;
 mod credentials;
+mod demo;
 mod gateway;
 mod issuer;
 mod lifecycle;
