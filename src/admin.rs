@@ -14,8 +14,10 @@ mod tests;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
+use tokio::sync::watch;
 
 use crate::clock::Clock;
+use crate::finding::Finding;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{Counters, LogLosses, Publications};
 pub use pages::{operator, probes};
@@ -32,6 +34,8 @@ pub struct View {
     pub publications: Arc<Publications>,
     /// Whether this replica can be sent requests.
     pub readiness: Arc<Readiness>,
+    /// What is wrong with the resources, in order.
+    pub findings: watch::Receiver<Arc<[Finding]>>,
     /// The counters of requests.
     pub counters: Counters,
     /// What of the access log was lost.

@@ -77,11 +77,13 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Gateway, StartErr
         .map_err(|source| StartError::AccessLog { target: settings.access_log.clone(), source })?;
     let outbound = Outbound::new(&settings, &objects, resolver, clock.clone())?;
 
+    let (all_findings, findings) = watch::channel(Arc::from([]));
     let view = Arc::new(View {
         clock: clock.clone(),
         snapshot: Arc::new(ArcSwap::from_pointee(Snapshot::default())),
         publications: Arc::new(Publications::new(clock.clone())),
         readiness: Readiness::new(),
+        findings,
         counters: Counters::new(settings.threads.get()),
         log_losses: log.losses(),
     });
@@ -143,7 +145,7 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Gateway, StartErr
         keys,
         names,
         first,
-        teller: Teller::new(),
+        teller: Teller::new(all_findings),
     };
     let listing = objects.start(&mut tasks, seed, &clock, sender);
     let publisher = Publisher::new(compiler, outlets, clock.clone());

@@ -1,4 +1,4 @@
-//! The snapshot in force as JSON: hosts, paths, chains, policies and upstreams.
+//! The snapshot in force as JSON: findings, hosts, paths, chains, policies and upstreams.
 //!
 //! Every member is picked here. Left out on purpose, since they may carry secrets: the values of headers that rules
 //! compare or set, credentials of providers, and everything of keys but their names.
@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use super::View;
 use crate::clock::UnixTime;
+use crate::finding::Finding;
 use crate::snapshot::{
     Access, Action, Backend, Chain, HostPattern, PathMatch, PathNode, Policy, Protocol, Route, Snapshot, Upstream,
 };
@@ -24,9 +25,20 @@ struct Dump<'a> {
     snapshot: u64,
     published: Option<String>,
     not_ready: Vec<String>,
+    findings: Vec<FindingView<'a>>,
     hosts: Vec<HostView<'a>>,
     policies: Vec<PolicyView<'a>>,
     upstreams: Vec<UpstreamView>,
+}
+
+#[derive(Serialize)]
+struct FindingView<'a> {
+    severity: &'static str,
+    code: &'static str,
+    object: String,
+    field: String,
+    cause: &'a str,
+    cure: &'a str,
 }
 
 #[derive(Serialize)]
@@ -61,10 +73,12 @@ struct UpstreamView {
 pub(super) fn write(view: &View) -> serde_json::Result<String> {
     let snapshot = view.snapshot.load();
     let policies = policies(&snapshot);
+    let findings = Arc::clone(&view.findings.borrow());
     let dump = Dump {
         snapshot: snapshot.id.0,
         published: view.publications.last().map(|(_, at)| time(at)),
         not_ready: view.readiness.missing().iter().map(ToString::to_string).collect(),
+        findings: findings.iter().map(FindingView::of).collect(),
         hosts: snapshot.hosts.iter().map(|(host, paths)| HostView::of(&host, paths)).collect(),
         policies: policies.values().map(|policy| PolicyView::of(policy)).collect(),
         upstreams: upstreams(&snapshot).into_values().map(|upstream| UpstreamView::of(&upstream)).collect(),
@@ -75,6 +89,19 @@ pub(super) fn write(view: &View) -> serde_json::Result<String> {
 /// As RFC 3339 has it.
 fn time(time: UnixTime) -> String {
     jiff::Timestamp::from_millisecond(time.millis()).map_or_else(|_| String::new(), |time| time.to_string())
+}
+
+impl<'a> FindingView<'a> {
+    fn of(finding: &'a Finding) -> Self {
+        Self {
+            severity: finding.severity.as_str(),
+            code: finding.code.as_str(),
+            object: finding.object.to_string(),
+            field: finding.field.to_string(),
+            cause: &finding.cause,
+            cure: &finding.cure,
+        }
+    }
 }
 
 impl<'a> HostView<'a> {

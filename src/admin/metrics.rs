@@ -1,10 +1,12 @@
 //! `/metrics`: everything that is counted, in the `OpenMetrics` text format.
 
 use std::fmt::Write;
+use std::sync::Arc;
 
 use super::View;
 use super::dump::policies;
 use crate::clock::UnixTime;
+use crate::finding::Severity;
 use crate::snapshot::{AcceptedKeys, AsOf, KeyCell, Takes};
 
 /// The media type of what [`write`] writes.
@@ -23,11 +25,21 @@ pub(super) fn write(view: &View) -> String {
         u8::from(view.readiness.missing().is_empty()),
     );
     view.publications.write(&mut out);
+    write_findings(view, &mut out);
     write_key_sets(view, &mut out);
     view.counters.write(&mut out);
     view.log_losses.write(&mut out);
     out.push_str("# EOF\n");
     out
+}
+
+fn write_findings(view: &View, out: &mut String) {
+    let findings = Arc::clone(&view.findings.borrow());
+    let _ = writeln!(out, "# HELP bearward_findings What is wrong with resources.\n# TYPE bearward_findings gauge");
+    for severity in [Severity::Error, Severity::Warning] {
+        let count = findings.iter().filter(|finding| finding.severity == severity).count();
+        let _ = writeln!(out, "bearward_findings{{severity=\"{}\"}} {count}", severity.as_str());
+    }
 }
 
 /// One series for each policy's entry, whose number resources bound.

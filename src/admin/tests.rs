@@ -8,12 +8,13 @@ use arc_swap::ArcSwap;
 use http::{HeaderName, HeaderValue, Method, Request};
 use http_body_util::BodyExt;
 use serde_json::{Value, json};
+use tokio::sync::watch;
 
 use super::{Missing, Readiness, View, operator, probes};
 use crate::clock::{Clock, ManualClock, UnixTime};
-use crate::finding::Code;
+use crate::finding::{Code, FieldPath, Finding};
 use crate::jose::{Algorithm, ApiKeySet, Expectation, KeySet, Profile, SigningKey, Terms};
-use crate::name::{Bytes, SnapshotId};
+use crate::name::{Bytes, Kind, ObjectKey, SnapshotId};
 use crate::snapshot::{
     AcceptedKeys, Access, Action, ApiKeyEntry, ApiKeyPlace, AsOf, Backend, Chain, Challenges, ClaimMatcher, ClaimTest,
     Conditions, Dialect, Endpoints, Entry, Forwarding, HeaderEdits, HostHeader, HostPattern, Identity, JwtEntry,
@@ -31,9 +32,15 @@ fn view(snapshot: Snapshot) -> View {
         clock,
         snapshot: Arc::new(ArcSwap::from_pointee(snapshot)),
         readiness: Readiness::new(),
+        findings: watch::channel(findings()).1,
         counters: Counters::new(1),
         log_losses: LogLosses::default(),
     }
+}
+
+fn findings() -> Arc<[Finding]> {
+    let object = ObjectKey::new(Kind::ApiRoute, "shop", "orders");
+    Arc::new([Finding::error(&object, FieldPath::spec().field("rules"), Code::NoAuth, "no auth", "write some")])
 }
 
 fn get(path: &str) -> Request<()> {
@@ -225,6 +232,17 @@ async fn the_snapshot_is_shown_without_its_secrets() {
     let shown: Value = serde_json::from_str(&text).unwrap();
     assert_eq!(shown["snapshot"], 7);
     assert_eq!(shown["published"], "2027-01-15T08:00:00Z");
+    assert_eq!(
+        shown["findings"],
+        json!([{
+            "severity": "error",
+            "code": "NoAuth",
+            "object": "ApiRoute shop/orders",
+            "field": "spec.rules",
+            "cause": "no auth",
+            "cure": "write some",
+        }])
+    );
     let host = &shown["hosts"][0];
     assert_eq!(host["host"], "*.example.com");
     let (old, new) = (&host["routes"][0], &host["routes"][1]);
@@ -270,6 +288,7 @@ async fn metrics_have_the_form_of_the_format_and_each_family_once() {
     }
     for line in [
         "bearward_ready 0",
+        "bearward_findings{severity=\"error\"} 1",
         "bearward_snapshot_id 7",
         "bearward_snapshot_age_seconds 0",
         "bearward_compile_seconds_total 1.5",
