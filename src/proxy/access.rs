@@ -13,8 +13,8 @@ use super::worker::Worker;
 use crate::clock::UnixTime;
 use crate::jose::{ApiKey, Claims, Reason, Token, TokenHash, Verified};
 use crate::snapshot::{
-    AcceptedKeys, Access, ApiKeyEntry, ApiKeyPlace, Backend, ClaimMatcher, ClaimTest, JwtEntry, Policy, Takes,
-    TokenRule,
+    AcceptedApiKeys, AcceptedKeys, Access, ApiKeyEntry, ApiKeyPlace, Backend, ClaimMatcher, ClaimTest, JwtEntry,
+    Policy, Takes, TokenRule,
 };
 
 /// A request whose sender may make it: everybody may, or a credential of his was accepted.
@@ -188,8 +188,10 @@ impl Judge<'_> {
 
     fn verify_key(&self, entry: &ApiKeyEntry, now: UnixTime) -> Result<Arc<Verified<Claims>>, Verdict> {
         let key = ApiKey::parse(self.found.text).map_err(Verdict::Token)?;
-        let keys = entry.keys.load();
-        keys.verify(&key, now).map(Arc::clone).map_err(Verdict::Token)
+        match entry.keys.load().as_ref() {
+            AcceptedApiKeys::Known(keys) => keys.verify(&key, now).map(Arc::clone).map_err(Verdict::Token),
+            AcceptedApiKeys::Unavailable(_) => Err(Verdict::KeysUnavailable),
+        }
     }
 
     fn verify_jwt(&self, entry: &JwtEntry, now: UnixTime) -> Result<Arc<Verified<Claims>>, Verdict> {
