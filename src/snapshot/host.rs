@@ -44,6 +44,15 @@ impl HostPattern {
         }
     }
 
+    /// Which part of the table has this pattern: an edit copies the part.
+    pub fn shard(&self) -> usize {
+        match self {
+            Self::Exact(name) => shard(name),
+            Self::Below(suffix) => SHARDS + shard(suffix),
+            Self::Any => SHARDS + SHARDS,
+        }
+    }
+
     /// Whether every host that `other` covers is covered by this one.
     pub fn covers(&self, other: &Self) -> bool {
         match (self, other) {
