@@ -86,8 +86,9 @@ impl<'s> Walk<'s> {
             (Form::Map { values, size }, Value::Object(object)) => self.map(place, values, *size, object),
             (Form::List { items, size, unique }, Value::Array(list)) => self.list(place, items, *size, unique, list),
             (Form::Text { pattern, size }, Value::String(text)) => {
-                self.text_length(place, *size, text);
-                if let Some(pattern) = pattern
+                // A text of the wrong length is not also said to be of the wrong form.
+                if self.text_length(place, *size, text)
+                    && let Some(pattern) = pattern
                     && !pattern.is_in(text)
                 {
                     let (cause, cure) = words::pattern(pattern.source(), text, node);
@@ -218,19 +219,14 @@ impl<'s> Walk<'s> {
         is_allowed
     }
 
-    fn text_length(&mut self, place: Place<'_>, size: Range<usize>, text: &str) {
+    /// Whether a text may be so long.
+    fn text_length(&mut self, place: Place<'_>, size: Range<usize>, text: &str) -> bool {
         // A character has at least one byte, so that most texts need not be counted.
-        if size.most.is_none_or(|most| text.len() <= most)
-            && size.least.is_none_or(|least| least <= 1)
-            && !text.is_empty()
-        {
-            return;
+        let is_short = size.most.is_none_or(|most| text.len() <= most);
+        if is_short && !text.is_empty() && size.least.is_none_or(|least| least <= 1) {
+            return true;
         }
-        let count = text.chars().count();
-        if !size.holds(count) {
-            let (cause, cure) = words::count(size, count, "character", "characters");
-            self.invalid(place, cause, cure);
-        }
+        self.count(place, size, text.chars().count(), "character", "characters")
     }
 }
 
