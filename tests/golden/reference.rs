@@ -26,7 +26,8 @@ fn every_field_is_described() {
         let version = &definition["spec"]["versions"][0];
         let schema = &version["schema"]["openAPIV3Schema"];
         let short = definition["spec"]["names"]["shortNames"][0].as_str().unwrap();
-        writeln!(text, "## {kind}\n\n`{}/{}`, short name `{short}`. {}\n", api::GROUP, api::VERSION, described(schema)).unwrap();
+        writeln!(text, "## {kind}\n\n`{}/{}`, short name `{short}`. {}\n", api::GROUP, api::VERSION, described(schema))
+            .unwrap();
         fields(&mut text, "spec", &schema["properties"]["spec"]);
         writeln!(text, "### `status` of {kind}\n\nWritten by bearward.\n").unwrap();
         fields(&mut text, "status", &schema["properties"]["status"]);
@@ -124,7 +125,10 @@ fn form(field: &Value, required: bool) -> String {
     parts.extend(bound("minProperties", "maxProperties", " entries"));
     parts.extend(bound("minimum", "maximum", "").map(|text| text.replace(".0", "")));
     if let Some(values) = field["enum"].as_array() {
-        parts.push(format!("one of {}", values.iter().map(|value| value.to_string().replace('"', "")).collect::<Vec<_>>().join(", ")));
+        parts.push(format!(
+            "one of {}",
+            values.iter().map(|value| value.to_string().replace('"', "")).collect::<Vec<_>>().join(", ")
+        ));
     }
     parts.join(", ")
 }

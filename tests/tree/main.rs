@@ -77,7 +77,9 @@ fn the_pure_layer_does_no_io() {
     for file in File::all().iter().filter(|file| !file.is_test()) {
         let Some(module) = file.top_module() else { continue };
         if table.layer(&module) == 1 {
-            wrong.extend(banned.iter().filter(|name| file.code().contains(**name)).map(|name| (file.path.clone(), *name)));
+            wrong.extend(
+                banned.iter().filter(|name| file.code().contains(**name)).map(|name| (file.path.clone(), *name)),
+            );
         }
     }
     assert!(wrong.is_empty(), "{wrong:?}");
