@@ -16,7 +16,7 @@ use crate::finding::{Code, FieldPath, Finding};
 use crate::jose::{Algorithm, ApiKeySet, Expectation, KeySet, Profile, SigningKey, Terms};
 use crate::name::{Bytes, Kind, ObjectKey, SnapshotId};
 use crate::snapshot::{
-    AcceptedKeys, Access, Action, ApiKeyEntry, ApiKeyPlace, AsOf, Backend, Chain, Challenges, ClaimMatcher, ClaimTest,
+    AcceptedApiKeys, AcceptedKeys, Access, Action, ApiKeyEntry, ApiKeyPlace, AsOf, Backend, Chain, Challenges, ClaimMatcher, ClaimTest,
     Conditions, Dialect, Endpoints, Entry, Forwarding, HeaderEdits, HostHeader, HostPattern, Identity, JwtEntry,
     KeyCell, PathMatch, Policy, Protocol, Rank, Refused, Route, Snapshot, Stages, Takes, Timeouts, TokenRule, Upstream,
     UpstreamId, Weighted,
@@ -152,7 +152,7 @@ fn snapshot() -> (Snapshot, String) {
         keys: KeyCell::new(AcceptedKeys::Known { set, as_of }),
     };
     let api_keys = ApiKeyEntry {
-        keys: Arc::new(ArcSwap::from_pointee(ApiKeySet::default())),
+        keys: Arc::new(ArcSwap::from_pointee(AcceptedApiKeys::Known(ApiKeySet::default()))),
         places: [ApiKeyPlace::XApiKey].into(),
     };
     let entry =

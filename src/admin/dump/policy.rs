@@ -4,7 +4,7 @@ use serde::Serialize;
 
 use super::time;
 use crate::jose::Profile;
-use crate::snapshot::{AcceptedKeys, ApiKeyEntry, AsOf, Credential, Entry, JwtEntry, KeyCell, Policy, Takes};
+use crate::snapshot::{AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, AsOf, Credential, Entry, JwtEntry, KeyCell, Policy, Takes};
 
 #[derive(Serialize)]
 pub(super) struct PolicyView<'a> {
@@ -42,7 +42,8 @@ enum KeysView {
 
 #[derive(Serialize)]
 struct ApiKeysView {
-    count: usize,
+    /// `None`: they may not be read.
+    count: Option<usize>,
     headers: Vec<String>,
 }
 
@@ -104,7 +105,10 @@ impl KeysView {
 impl ApiKeysView {
     fn of(entry: &ApiKeyEntry) -> Self {
         Self {
-            count: entry.keys.load().len(),
+            count: match entry.keys.load().as_ref() {
+                AcceptedApiKeys::Known(keys) => Some(keys.len()),
+                AcceptedApiKeys::Unavailable(_) => None,
+            },
             headers: entry.places.iter().map(|place| place.header().to_string()).collect(),
         }
     }

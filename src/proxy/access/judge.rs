@@ -16,7 +16,7 @@ use crate::proxy::receive::Received;
 use crate::proxy::token_cache::{CacheKey, CachedToken};
 use crate::proxy::worker::Worker;
 use crate::snapshot::{
-    AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, ClaimMatcher, ClaimTest, Entry, JwtEntry, Policy, Takes, TokenRule,
+    AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, ClaimMatcher, ClaimTest, Entry, JwtEntry, Policy, Takes, TokenRule,
 };
 use crate::state::Source;
 use crate::telemetry::{Event, TokenLookUp};
@@ -115,11 +115,19 @@ impl<'a> Judge<'a> {
             if !places.contains(&self.found.place) {
                 continue;
             }
-            match keys.load().verify(&key, exchange.time()) {
+            let keys = keys.load();
+            let known = match keys.as_ref() {
+                AcceptedApiKeys::Known(known) => known,
+                AcceptedApiKeys::Unavailable(code) => {
+                    refused = refused.or_closer(Verdict::KeysClosed(*code));
+                    continue;
+                }
+            };
+            match known.verify(&key, exchange.time()) {
                 Ok(claims) => return Ok(Accepted { identity: Identity::Key(Arc::clone(claims)), entry: place }),
                 // Known to one entry and out of its time says more than unknown to another.
                 Err(Reason::KeyUnknown) => refused = refused.or_closer(Verdict::Token(Reason::KeyUnknown)),
-                Err(reason) => refused = Verdict::Token(reason),
+                Err(reason) => refused = refused.or_closer(Verdict::Token(reason)),
             }
         }
         Err(refused)

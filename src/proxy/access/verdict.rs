@@ -7,9 +7,13 @@ use http::StatusCode;
 
 use super::Closed;
 use super::missing::Missing;
+use crate::finding::Code;
 use crate::jose::Reason;
 use crate::proxy::refusal::Refusal;
 use crate::snapshot::Policy;
+
+/// What `Retry-After` says while API keys may not be read: somebody has to grant it.
+const KEYS_CLOSED_TIME: Duration = Duration::from_secs(10);
 
 /// Why one way in was closed, in order of how far a request came on it.
 #[derive(Clone, Debug)]
@@ -22,6 +26,8 @@ pub(super) enum Verdict {
     Limited(Duration),
     /// It cannot be judged with the keys that are known.
     Missing(Missing),
+    /// The API keys that it would be one of may not be read, as this finding says.
+    KeysClosed(Code),
     /// The token is good, but the rule's claims or expression refuse it.
     Denied(&'static str),
     /// The token is good, but lacks some of these scopes of this policy.
@@ -39,7 +45,7 @@ impl Verdict {
             Self::NoEntry => 0,
             Self::Token(_) => 1,
             Self::Limited(_) => 2,
-            Self::Missing(_) => 3,
+            Self::Missing(_) | Self::KeysClosed(_) => 3,
             Self::Denied(_) => 4,
             Self::Scopes(..) => 5,
         }
@@ -59,6 +65,10 @@ impl Verdict {
                 Refusal::because(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", "source_limited").retry_after(wait)
             }
             Self::Missing(missing) => return Closed::Missing(missing),
+            Self::KeysClosed(code) => {
+                Refusal::because(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable", code.as_str())
+                    .retry_after(KEYS_CLOSED_TIME)
+            }
             Self::Denied(reason) => Refusal::because(StatusCode::FORBIDDEN, "access_denied", reason),
             Self::Scopes(needed, policy) => {
                 let challenge = policy.challenges.insufficient_scope(&needed);

@@ -1,0 +1,64 @@
+//! Instruction counts of what a request costs beyond forwarding it: the match, and the check of its token.
+//!
+//! Counts do not change with the machine's load; `benches/run.sh` prints them.
+
+#![expect(missing_docs, reason = "the macros make functions without any")]
+#![expect(clippy::unwrap_used, reason = "a benchmark ends at the first surprise")]
+
+mod tables;
+mod tokens;
+
+use std::hint::black_box;
+use std::sync::Arc;
+
+use bearward::jose::{Expectation, KeySet, Token, TokenHash};
+use bearward::snapshot::Hosts;
+use gungraun::{library_benchmark, library_benchmark_group, main};
+use http::request::Parts;
+
+use tables::head;
+use tokens::Case;
+
+#[library_benchmark]
+#[bench::exact_host_of_ten_thousand(tables::ten_thousand_hosts(), head("host-4711.example.com", "/orders/7"))]
+#[bench::path_of_ten_thousand_on_one_host(tables::ten_thousand_paths(), head("api.example.com", "/team-4711/orders/7"))]
+fn match_request(hosts: Arc<Hosts>, head: Parts) -> bool {
+    let host = head.headers.get("host").unwrap().to_str().unwrap();
+    black_box(hosts.find(black_box(host)).and_then(|paths| paths.find(black_box(head.uri.path()), &head))).is_some()
+}
+
+#[library_benchmark]
+#[bench::es256(tokens::case("ES256"))]
+#[bench::rs256(tokens::case("RS256"))]
+fn validate_new_token(case: Case) -> bool {
+    let Case { text, expectation, keys, now } = &case;
+    let token = Token::parse(black_box(text)).unwrap();
+    black_box(Expectation::verify(expectation, token, keys, *now)).is_ok()
+}
+
+#[library_benchmark]
+#[bench::es256(tokens::case("ES256"))]
+fn everything_before_the_signature(case: Case) -> bool {
+    let Case { text, expectation, now, .. } = &case;
+    let token = Token::parse(black_box(text)).unwrap();
+    black_box(Expectation::check(expectation, &token, *now)).is_ok()
+}
+
+#[library_benchmark]
+#[bench::es256(tokens::case("ES256"))]
+fn hash_of_a_token(case: Case) -> TokenHash {
+    black_box(TokenHash::of(black_box(&case.text)))
+}
+
+#[library_benchmark]
+#[bench::two_keys(tokens::key_set())]
+fn parse_key_set(text: String) -> usize {
+    KeySet::parse(black_box(text.as_bytes())).map_or(0, |(set, _)| set.len())
+}
+
+library_benchmark_group!(name = matching, benchmarks = match_request);
+library_benchmark_group!(
+    name = validating,
+    benchmarks = [validate_new_token, everything_before_the_signature, hash_of_a_token, parse_key_set]
+);
+main!(library_benchmark_groups = [matching, validating]);
