@@ -127,7 +127,7 @@ impl<'a> Judge<'a> {
                 Ok(claims) => return Ok(Accepted { identity: Identity::Key(Arc::clone(claims)), entry: place }),
                 // Known to one entry and out of its time says more than unknown to another.
                 Err(Reason::KeyUnknown) => refused = refused.or_closer(Verdict::Token(Reason::KeyUnknown)),
-                Err(reason) => refused = refused.or_closer(Verdict::Token(reason)),
+                Err(reason) => refused = Verdict::Token(reason),
             }
         }
         Err(refused)
