@@ -14,6 +14,7 @@ pub mod proxy;
 pub mod resources;
 pub mod secret;
 pub mod snapshot;
+pub mod sources;
 pub mod tasks;
 pub mod telemetry;
 pub mod transport;
