@@ -18,6 +18,7 @@ pub mod limit;
 pub mod name;
 pub mod proxy;
 pub mod resources;
+pub mod run;
 pub mod secret;
 pub mod simulate;
 pub mod snapshot;

@@ -8,7 +8,7 @@
 //!      └─────────────────────────────────────────────┘
 //! ```
 //!
-//! Every task of the control side is spawned in [`start`], into one set that ends with the [`Gateway`].
+//! Every task of the control side is spawned by [`start`], into one set that ends with the [`Gateway`].
 
 mod entry;
 mod error;
@@ -36,7 +36,6 @@ use crate::compile::{self, Compiler};
 use crate::proxy::{self, Limits, Proxy};
 use crate::snapshot::Snapshot;
 use crate::sources::{key_sets, names};
-use crate::state::Board;
 use crate::tasks::Tasks;
 use crate::telemetry::{Counters, LogFile, Publications};
 use crate::transport::Resolve;
@@ -70,12 +69,12 @@ pub struct Parts {
 /// Until then probes say that it is not ready and connections wait in the kernel's queue. The first snapshot is made when
 /// each file or watch has been read whole or has failed on record; with a cluster that cannot be reached, this waits.
 /// Dropped while it waits, it ends what it started.
-pub async fn start(settings: Settings, parts: Parts) -> Result<Gateway, StartError> {
+pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, StartError> {
     let Parts { clock, seed, resolver, objects } = parts;
     let (sockets, addresses) = Sockets::bind(&settings).await?;
     let log = LogFile::open(&settings.access_log)
         .map_err(|source| StartError::AccessLog { target: settings.access_log.clone(), source })?;
-    let outbound = Outbound::new(&settings, &objects, resolver, clock.clone())?;
+    let outbound = Outbound::new(&mut settings, &objects, resolver, clock.clone())?;
 
     let (all_findings, findings) = watch::channel(Arc::from([]));
     let view = Arc::new(View {
@@ -130,17 +129,17 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Gateway, StartErr
     };
     names::start(&mut tasks, wanted_names, parts, sender.clone());
 
+    let egress = outbound.egress;
     let compiler = Compiler::new(compile::Settings {
-        class: settings.class.clone(),
+        class: settings.class.as_ref().into(),
         hosts_without_names: objects.are_the_operators_own(),
-        egress: outbound.egress,
         defaults: compile::Defaults::default(),
+        egress: Arc::new(move |address| egress.permits(address)),
+        service_account: objects.service_account(),
     });
     let (first, mut is_first) = watch::channel(First::Awaited);
-    let board = Arc::new(Board::new());
     let outlets = Outlets {
         snapshot: Arc::clone(&view.snapshot),
-        board: Arc::clone(&board),
         publications: Arc::clone(&view.publications),
         keys,
         names,
@@ -156,5 +155,15 @@ pub async fn start(settings: Settings, parts: Parts) -> Result<Gateway, StartErr
     is_first.wait_for(|first| *first != First::Awaited).await.map_err(|_| StartError::Stopped)?;
     proxy.listen(sockets.http);
     tracing::info!(http = %addresses.http, probes = %addresses.probes, admin = %addresses.admin, "gateway started");
-    Ok(Gateway::new(settings, addresses, view.readiness.clone(), proxy, tasks, is_first, log))
+    Ok(Gateway {
+        addresses,
+        clock,
+        delay: settings.shutdown_delay,
+        grace: settings.shutdown_grace,
+        readiness: Arc::clone(&view.readiness),
+        first: is_first,
+        proxy,
+        tasks,
+        log,
+    })
 }

@@ -15,6 +15,7 @@ use crate::clock::Clock;
 use crate::command;
 use crate::demo::Stage;
 use crate::sources;
+use crate::telemetry::LogTarget;
 use crate::transport::SystemResolver;
 
 /// Threads of the control runtime: one could be held up by a large list while the other accepts connections.

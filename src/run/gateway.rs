@@ -2,38 +2,34 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::watch;
 
 use super::publish::First;
 use super::sockets::Addresses;
-use crate::admin::{Missing, View};
-use crate::cli::Settings;
+use crate::admin::{Missing, Readiness};
+use crate::clock::Clock;
 use crate::proxy::Proxy;
-use crate::tasks::Tasks;
+use crate::tasks::{self, Tasks};
+use crate::telemetry::LogFile;
 
 /// A gateway that serves. Dropping it ends everything at once; [`Gateway::drain`] ends it in order.
 pub struct Gateway {
-    settings: Settings,
-    addresses: Addresses,
-    view: Arc<View>,
-    proxy: Proxy,
-    tasks: Tasks,
-    first: watch::Receiver<First>,
+    pub(super) addresses: Addresses,
+    pub(super) clock: Clock,
+    /// From being told to end to accepting no more connections.
+    pub(super) delay: Duration,
+    /// From then to the end.
+    pub(super) grace: Duration,
+    pub(super) readiness: Arc<Readiness>,
+    pub(super) first: watch::Receiver<First>,
+    pub(super) proxy: Proxy,
+    pub(super) tasks: Tasks,
+    pub(super) log: LogFile,
 }
 
 impl Gateway {
-    pub(super) fn new(
-        settings: Settings,
-        addresses: Addresses,
-        view: Arc<View>,
-        proxy: Proxy,
-        tasks: Tasks,
-        first: watch::Receiver<First>,
-    ) -> Self {
-        Self { settings, addresses, view, proxy, tasks, first }
-    }
-
     /// Where requests are served.
     pub const fn http(&self) -> SocketAddr {
         self.addresses.http
@@ -51,7 +47,7 @@ impl Gateway {
 
     /// Waits until the gateway is ready: every source that its first snapshot names has answered or failed.
     pub async fn ready(&self) {
-        self.view.readiness.ready().await;
+        self.readiness.ready().await;
     }
 
     /// Waits until nothing is compiled any more, which happens only by a fault of ours. What is served stays in force but
@@ -63,17 +59,15 @@ impl Gateway {
 
     /// Ends in order: not ready from now on, after the delay no more connections, after the grace nothing any more.
     pub async fn drain(mut self) {
-        let clock = &self.view.clock;
-        self.view.readiness.set([Missing::Draining].into());
-        tracing::info!(delay = ?self.settings.shutdown_delay, grace = ?self.settings.shutdown_grace, "drain began");
-        clock.sleep(self.settings.shutdown_delay).await;
-        self.proxy.drain(self.settings.shutdown_grace).await;
+        let Self { delay, grace, .. } = self;
+        self.readiness.set([Missing::Draining].into());
+        tracing::info!(?delay, ?grace, "drain began");
+        self.clock.sleep(delay).await;
+        self.proxy.drain(grace).await;
         self.tasks.abort();
         self.tasks.join().await;
-        // Nobody else shows it any more: the servers have ended with their tasks.
-        if let Some(log) = Arc::into_inner(self.view).and_then(|view| Arc::into_inner(view.log)) {
-            log.close();
-        }
+        let log = self.log;
+        tasks::blocking("close log", move || log.close()).await;
         tracing::info!("drain ended");
     }
 }

@@ -21,7 +21,6 @@ use crate::resources::{ReportKey, Update};
 use crate::snapshot::Snapshot;
 use crate::sources::key_sets::WantedKeys;
 use crate::sources::names::WantedNames;
-use crate::state::Board;
 use crate::tasks;
 use crate::telemetry::{Publication, Publications};
 
@@ -37,7 +36,6 @@ pub(super) enum First {
 /// Where the outcome of a compile goes.
 pub(super) struct Outlets {
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
-    pub(super) board: Arc<Board>,
     pub(super) publications: Arc<Publications>,
     pub(super) keys: watch::Sender<Arc<WantedKeys>>,
     pub(super) names: watch::Sender<Arc<WantedNames>>,
@@ -86,19 +84,19 @@ impl Publisher {
 
     async fn publish(mut self) -> Self {
         let started = self.clock.tick();
-        let (compiler, compiled) = tasks::blocking("compile", move || {
-            let compiled = self.compiler.compile();
-            (self, compiled)
+        let (publisher, outcome) = tasks::blocking("compile", move || {
+            let outcome = self.compiler.compile();
+            (self, outcome)
         })
         .await;
-        self = compiler;
+        self = publisher;
         let took = self.clock.tick().since(started);
-        self.hand_out(compiled, took);
+        self.hand_out(outcome, took);
         self
     }
 
     fn hand_out(&mut self, compiled: Compiled, took: std::time::Duration) {
-        let Compiled { snapshot, verdicts, scope_findings, wanted, versions, work } = compiled;
+        let Compiled { snapshot, verdicts, scope_findings, wanted, work, .. } = compiled;
         let id = snapshot.id;
         self.outlets.teller.tell(&verdicts, &scope_findings);
         self.want(&wanted);
@@ -107,15 +105,13 @@ impl Publisher {
             id,
             took,
             work: &[
-                ("units", work.units),
-                ("chains", work.chains),
-                ("policies", work.policies),
-                ("hosts", work.hosts),
-                ("shards", work.shards),
+                ("units", count(work.units)),
+                ("chains", count(work.chains)),
+                ("policies", count(work.policies)),
+                ("hosts", count(work.hosts)),
+                ("shards", count(work.shards)),
             ],
         });
-        // After the store: what the board says is enforced has to be.
-        self.outlets.board.publish(verdicts, versions);
         self.serve_first(&wanted);
         tracing::debug!(id = id.0, took_us = took.as_micros(), units = work.units, "snapshot published");
     }
@@ -155,4 +151,8 @@ impl Publisher {
             First::Served(awaited) => awaited.remove(key),
         });
     }
+}
+
+fn count(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
 }
