@@ -16,10 +16,10 @@ use crate::finding::{Code, FieldPath, Finding};
 use crate::jose::{Algorithm, ApiKeySet, Expectation, KeySet, Profile, SigningKey, Terms};
 use crate::name::{Bytes, Kind, ObjectKey, SnapshotId};
 use crate::snapshot::{
-    AcceptedApiKeys, AcceptedKeys, Access, Action, ApiKeyEntry, ApiKeyPlace, AsOf, Backend, Chain, Challenges, ClaimMatcher, ClaimTest,
-    Conditions, Dialect, Endpoints, Entry, Forwarding, HeaderEdits, HostHeader, HostPattern, Identity, JwtEntry,
-    KeyCell, PathMatch, Policy, Protocol, Rank, Refused, Route, Snapshot, Stages, Takes, Timeouts, TokenRule, Upstream,
-    UpstreamId, Weighted,
+    AcceptedApiKeys, AcceptedKeys, Access, Action, ApiKeyEntry, ApiKeyPlace, AsOf, Backend, Chain, Challenges,
+    ClaimMatcher, ClaimTest, Conditions, Dialect, Endpoints, Entry, Forwarding, HeaderEdits, HostHeader, HostPattern,
+    Identity, JwtEntry, KeyCell, PathMatch, Policy, Protocol, Rank, Refused, Route, Snapshot, Stages, Takes, Timeouts,
+    TokenRule, Upstream, UpstreamId, Weighted,
 };
 use crate::telemetry::{Counters, LogLosses, Publication, Publications};
 

@@ -20,7 +20,7 @@ use crate::wire::forwarded::{Convention, TrustedProxies};
 const MOST_THREADS: usize = 8;
 
 /// What a command takes where the user says nothing: command, flag, value.
-const DEFAULTS: [(&str, &str, &str); 15] = [
+const DEFAULTS: [(&str, &str, &str); 16] = [
     ("serve", "http", "127.0.0.1:8080"),
     ("serve", "probes", "127.0.0.1:9090"),
     ("serve", "admin", "127.0.0.1:9091"),
@@ -34,6 +34,8 @@ const DEFAULTS: [(&str, &str, &str); 15] = [
     ("demo", "http", "127.0.0.1:8080"),
     ("demo", "probes", "127.0.0.1:9090"),
     ("demo", "admin", "127.0.0.1:9091"),
+    // So that decisions are shown in the order in which they were made.
+    ("demo", "threads", "1"),
     ("demo", "shutdown_delay", "0s"),
     ("demo", "log", "warn"),
 ];

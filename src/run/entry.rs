@@ -49,10 +49,12 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let client = sources::kube::connect(None).await.context("cannot reach a cluster")?;
             serve(settings, Objects::Cluster { cluster, client }, async |_| Ok(())).await
         }),
-        Command::Serve { files, settings } => in_runtime(settings, async move |settings| {
-            serve(settings, Objects::Files(files), async |_| Ok(())).await
-        }),
-        Command::Demo { settings, yielding } => in_runtime(settings, async move |settings| demo(settings, &yielding).await),
+        Command::Serve { files, settings } => {
+            in_runtime(settings, async move |settings| serve(settings, Objects::Files(files), async |_| Ok(())).await)
+        }
+        Command::Demo { settings, yielding } => {
+            in_runtime(settings, async move |settings| demo(settings, &yielding).await)
+        }
         Command::Crds => command::crds::write(&mut io::stdout().lock()).map(|()| ExitCode::SUCCESS).or_else(closed),
     }
 }
@@ -126,13 +128,19 @@ async fn demo(mut settings: Settings, yielding: &[Listen]) -> anyhow::Result<()>
     if settings.access_log == LogTarget::Stdout {
         settings.access_log = LogTarget::StdoutInWords;
     }
+    // Stands until the gateway has ended.
     let stage = Stage::open(&Clock::system()).await?;
     let objects = Objects::Text { name: "demo.yaml".into(), yaml: stage.resources() };
-    serve(settings, objects, async move |gateway| {
+    serve(settings, objects, async |gateway| {
         gateway.ready().await;
-        let lines = stage.lines(gateway.http())?;
+        let (http, admin) = (gateway.http(), gateway.admin());
+        let lines = stage.lines(http)?;
         let mut out = io::stdout().lock();
-        write!(out, "{lines}")?;
+        write!(
+            out,
+            "bearward serves http://{http}; http://{admin}/snapshot shows what is in force.\n\
+             Paste these into another terminal; decisions are shown below as they are made. Ctrl-C ends.\n\n{lines}\n"
+        )?;
         out.flush()?;
         Ok(())
     })

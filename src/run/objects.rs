@@ -93,10 +93,10 @@ impl Objects {
 /// Reads the files once, and follows them.
 async fn follow(files: Files, clock: Clock, sender: mpsc::Sender<Update>, read: watch::Sender<bool>) {
     let Files { paths, allow_readable_secrets } = files;
-    let readable_secrets =
-        if allow_readable_secrets { ReadableSecrets::Allow } else { ReadableSecrets::Refuse };
+    let readable_secrets = if allow_readable_secrets { ReadableSecrets::Allow } else { ReadableSecrets::Refuse };
     // A large folder takes a while to parse.
-    let mut reading = tasks::blocking("read files", move || files::read(paths, files::Settings { readable_secrets })).await;
+    let mut reading =
+        tasks::blocking("read files", move || files::read(paths, files::Settings { readable_secrets })).await;
     for note in &reading.notes {
         tracing::info!(path = %note.path, line = note.line, text = note.text, "document was skipped");
     }

@@ -30,13 +30,13 @@ impl Outbound {
         let tls = match &settings.ca_file {
             None => transport::client_config()?,
             Some(path) => {
-                let pem =
-                    std::fs::read(path).map_err(|source| StartError::CaFile { path: path.clone(), source })?;
+                let pem = std::fs::read(path).map_err(|source| StartError::CaFile { path: path.clone(), source })?;
                 transport::client_config_trusting(&pem)?
             }
         };
         let listed = settings.egress_allow.clone();
-        let egress = if objects.are_the_operators_own() { EgressRules::files(listed) } else { EgressRules::cluster(listed) };
+        let egress =
+            if objects.are_the_operators_own() { EgressRules::files(listed) } else { EgressRules::cluster(listed) };
         let fetcher = Fetcher::new(
             Arc::clone(&resolver),
             egress.clone(),

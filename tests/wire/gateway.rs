@@ -37,7 +37,8 @@ impl Rig {
         let path = folder.path().join("config.yaml");
         let log = folder.path().join("access.log");
         let mut line = vec!["bearward", "serve", path.to_str().unwrap(), "--access-log", log.to_str().unwrap()];
-        line.extend(["--http", "127.0.0.1:0", "--probes", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--threads", "2"]);
+        let usual = ["--http", "127.0.0.1:0", "--probes", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--threads", "2"];
+        line.extend(usual.chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten());
         line.extend(flags);
         let Ok(Command::Serve { files, settings }) = cli::parse(line) else { panic!("the command line is refused") };
         let clock = Arc::new(ManualClock::new(START));

@@ -4,7 +4,9 @@ use serde::Serialize;
 
 use super::time;
 use crate::jose::Profile;
-use crate::snapshot::{AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, AsOf, Credential, Entry, JwtEntry, KeyCell, Policy, Takes};
+use crate::snapshot::{
+    AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, AsOf, Credential, Entry, JwtEntry, KeyCell, Policy, Takes,
+};
 
 #[derive(Serialize)]
 pub(super) struct PolicyView<'a> {

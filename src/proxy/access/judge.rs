@@ -16,7 +16,8 @@ use crate::proxy::receive::Received;
 use crate::proxy::token_cache::{CacheKey, CachedToken};
 use crate::proxy::worker::Worker;
 use crate::snapshot::{
-    AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, ClaimMatcher, ClaimTest, Entry, JwtEntry, Policy, Takes, TokenRule,
+    AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, ClaimMatcher, ClaimTest, Entry, JwtEntry, Policy,
+    Takes, TokenRule,
 };
 use crate::state::Source;
 use crate::telemetry::{Event, TokenLookUp};
