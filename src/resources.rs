@@ -11,6 +11,7 @@
 //! order of scopes is in force and the other is a finding.
 
 mod object;
+mod references;
 mod report;
 mod scope;
 mod store;
@@ -19,7 +20,8 @@ mod tests;
 mod verdict;
 
 pub use object::{Body, Meta, Object, Version};
+pub use references::{Lookup, Reader, Reading};
 pub use report::{DnsName, KeyPlace, KeySource, Report, ReportFinding, ReportKey};
 pub use scope::Scope;
-pub use store::{Lookup, Resources, Update};
+pub use store::{Resources, Update};
 pub use verdict::{Read, Verdict};

@@ -21,7 +21,7 @@ pub use chain::{
     Stages, Timeouts, TokenRule, Weighted,
 };
 pub use host::{HostPattern, Hosts};
-pub use keys::{AcceptedKeys, AsOf, KeyCell, Waiter};
+pub use keys::{AcceptedApiKeys, AcceptedKeys, AsOf, KeyCell, Waiter};
 pub use policy::{
     ApiKeyEntry, ApiKeyPlace, Challenges, Credential, Entry, ForwardedClaim, Forwarding, Identity, JwtEntry, Policy,
     Takes,

@@ -74,6 +74,8 @@ codes! {
         => "Remove or replace the key at its issuer.",
     SecretNotFound: "The Secret does not exist, or is not offered to bearward."
         => "Create it and label it bearward.dev/use with the use that the message names.",
+    SecretsNotGranted: "bearward may not read the Secrets of the namespace."
+        => "Bind the ClusterRole bearward-secrets in the namespace; the message has the command.",
     InvalidSecret: "The Secret lacks a member, or has one that is malformed or unknown."
         => "Correct the Secret's data as the message says.",
     DuplicateKeyId: "Two API keys have the same id; both are refused."

@@ -111,6 +111,11 @@ impl ApiKeySet {
         if has_begun && now < claims.expires() { Ok(claims) } else { Err(Reason::KeyExpired) }
     }
 
+    /// What each key may do, by its id; in no order.
+    pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Claims)> {
+        self.entries.iter().map(|(id, entry)| (id, &**entry.claims))
+    }
+
     /// How many keys there are.
     pub fn len(&self) -> usize {
         self.entries.len()

@@ -75,6 +75,38 @@ impl Object {
     pub const fn key(&self) -> &ObjectKey {
         &self.meta.key
     }
+
+    /// Whether whatever is compiled of this object would come out the same of the other: all that counts is equal. A
+    /// version, an annotation and a status do not count, nor do the labels of our own kinds.
+    pub fn has_content_of(&self, other: &Self) -> bool {
+        let (ours, theirs) = (&self.meta, &other.meta);
+        ours.uid == theirs.uid
+            && ours.generation == theirs.generation
+            && ours.created == theirs.created
+            && match (&self.body, &other.body) {
+                (Body::Ours(ours), Body::Ours(theirs)) => ours == theirs,
+                (Body::Service(one), Body::Service(two)) => one.spec == two.spec && ours.labels == theirs.labels,
+                (Body::EndpointSlice(one), Body::EndpointSlice(two)) => {
+                    one.address_type == two.address_type
+                        && one.endpoints == two.endpoints
+                        && one.ports == two.ports
+                        && ours.labels == theirs.labels
+                }
+                (Body::Secret(one), Body::Secret(two)) => {
+                    one.kind == two.kind && ours.labels == theirs.labels && has_data_of(one, two)
+                }
+                (Body::Undecodable(one), Body::Undecodable(two)) => one == two && ours.labels == theirs.labels,
+                (
+                    Body::Ours(_) | Body::Service(_) | Body::EndpointSlice(_) | Body::Secret(_) | Body::Undecodable(_),
+                    _,
+                ) => false,
+            }
+    }
+}
+
+fn has_data_of(one: &core::Secret, two: &core::Secret) -> bool {
+    one.data.len() == two.data.len()
+        && one.data.iter().all(|(name, bytes)| two.data.get(name).is_some_and(|other| bytes.matches(other.expose())))
 }
 
 /// The content is left out: it may be a Secret.

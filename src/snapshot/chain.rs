@@ -101,7 +101,7 @@ impl Stages {
 }
 
 /// Who may use a rule.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Access {
     /// Everybody: the rule says `anonymous: true`.
     Anonymous,
@@ -110,7 +110,7 @@ pub enum Access {
 }
 
 /// One way to be let in: a token of this policy that has these scopes and claims and for which the expression is true.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub struct TokenRule {
     /// Which tokens.
     pub policy: Arc<Policy>,
@@ -203,7 +203,7 @@ impl Weighted {
 }
 
 /// One target of a rule.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub enum Backend {
     /// These endpoints.
     Upstream {

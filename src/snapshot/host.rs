@@ -12,6 +12,8 @@
 //! An edit copies one shard's map (1/256 of the hosts) and the path that leads to the route; all else is shared with
 //! the snapshot before. A look-up hashes the host once per candidate and allocates nothing.
 
+mod walk;
+
 use std::collections::HashMap;
 use std::hash::BuildHasher;
 use std::sync::Arc;
@@ -39,6 +41,15 @@ impl HostPattern {
         match text.strip_prefix("*.") {
             Some(suffix) => Self::Below(suffix.into()),
             None => Self::Exact(text.into()),
+        }
+    }
+
+    /// Which part of the table has this pattern: an edit copies the part.
+    pub fn shard(&self) -> usize {
+        match self {
+            Self::Exact(name) => shard(name),
+            Self::Below(suffix) => SHARDS + shard(suffix),
+            Self::Any => SHARDS + SHARDS,
         }
     }
 

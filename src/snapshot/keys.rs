@@ -2,6 +2,7 @@
 //!
 //! A request never fetches. It says that it misses a key, and waits a bounded time for the next round of whoever fetches.
 
+use std::fmt;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -10,7 +11,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::clock::UnixTime;
 use crate::finding::Code;
-use crate::jose::KeySet;
+use crate::jose::{ApiKeySet, KeySet};
 
 /// The keys of an issuer as they are known now.
 #[derive(Debug)]
@@ -50,6 +51,24 @@ pub enum AsOf {
 /// The most requests that wait for one source at once, over all threads. Each source has its own bound, so that a flood of
 /// made-up key ids for one issuer takes no place from the requests of another.
 const MAX_WAITERS: usize = 256;
+
+/// The API keys of an entry as they are known now.
+pub enum AcceptedApiKeys {
+    /// The Secrets that hold them may not be read: nobody can be told that his key is wrong. The code says why.
+    Unavailable(Code),
+    /// These.
+    Known(ApiKeySet),
+}
+
+/// The keys themselves are left out: there can be many, and their digests say nothing.
+impl fmt::Debug for AcceptedApiKeys {
+    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Unavailable(code) => write!(formatter, "Unavailable({code})"),
+            Self::Known(keys) => write!(formatter, "Known({})", keys.len()),
+        }
+    }
+}
 
 /// The keys of one source, shared by every policy that names it.
 #[derive(Debug)]

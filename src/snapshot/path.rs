@@ -11,6 +11,8 @@
 //! exact path before a prefix, a longer prefix before a shorter one. It costs one binary search per segment and
 //! allocates nothing. Paths are compared byte by byte after normalisation (see `wire::target`).
 
+mod walk;
+
 use std::sync::Arc;
 
 use http::request::Parts;

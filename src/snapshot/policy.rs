@@ -6,8 +6,8 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::{HeaderName, HeaderValue};
 
-use super::keys::KeyCell;
-use crate::jose::{ApiKeySet, Expectation};
+use super::keys::{AcceptedApiKeys, KeyCell};
+use crate::jose::Expectation;
 use crate::wire::problem::{Challenge, ChallengeError, ChallengeScheme};
 
 /// Which tokens are accepted, and what becomes of them on the way upstream.
@@ -97,18 +97,12 @@ pub struct JwtEntry {
 }
 
 /// API keys of ours.
+#[derive(Debug)]
 pub struct ApiKeyEntry {
     /// The keys; swapped in place when Secrets change.
-    pub keys: Arc<ArcSwap<ApiKeySet>>,
+    pub keys: Arc<ArcSwap<AcceptedApiKeys>>,
     /// Where they may stand.
     pub places: Box<[ApiKeyPlace]>,
-}
-
-/// The keys themselves are left out: there can be many, and their digests say nothing.
-impl fmt::Debug for ApiKeyEntry {
-    fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        formatter.debug_struct("ApiKeyEntry").field("places", &self.places).finish_non_exhaustive()
-    }
 }
 
 /// Where a request may carry an API key.

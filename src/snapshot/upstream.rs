@@ -18,7 +18,7 @@ impl fmt::Display for UpstreamId {
 }
 
 /// Which version of HTTP an upstream speaks.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Protocol {
     /// HTTP/1.1.
     Http1,

@@ -16,7 +16,8 @@ use crate::proxy::receive::Received;
 use crate::proxy::token_cache::{CacheKey, CachedToken};
 use crate::proxy::worker::Worker;
 use crate::snapshot::{
-    AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, ClaimMatcher, ClaimTest, Entry, JwtEntry, Policy, Takes, TokenRule,
+    AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, ClaimMatcher, ClaimTest, Entry, JwtEntry, Policy,
+    Takes, TokenRule,
 };
 use crate::state::Source;
 use crate::telemetry::{Event, TokenLookUp};
@@ -115,9 +116,18 @@ impl<'a> Judge<'a> {
             if !places.contains(&self.found.place) {
                 continue;
             }
-            match keys.load().verify(&key, exchange.time()) {
+            let loaded = keys.load();
+            let keys = match loaded.as_ref() {
+                AcceptedApiKeys::Known(keys) => keys,
+                AcceptedApiKeys::Unavailable(_) => {
+                    refused = refused.or_closer(Verdict::Unavailable);
+                    continue;
+                }
+            };
+            match keys.verify(&key, exchange.time()) {
                 Ok(claims) => return Ok(Accepted { identity: Identity::Key(Arc::clone(claims)), entry: place }),
-                // Known to one entry and out of its time says more than unknown to another.
+                // Known to one entry and out of its time says more than unknown to another, but unknown to one says
+                // nothing where another cannot be asked.
                 Err(Reason::KeyUnknown) => refused = refused.or_closer(Verdict::Token(Reason::KeyUnknown)),
                 Err(reason) => refused = Verdict::Token(reason),
             }

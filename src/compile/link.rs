@@ -1,0 +1,119 @@
+//! Puts routes into the table of hosts: the third of the three levels.
+//!
+//! ```text
+//! slot: host, path, conditions ──► contenders by age ──► the oldest is in the table, the others know its name
+//! ```
+//!
+//! A route that was not read whole has a slot of its own and comes before all others of its path: it stands for requests
+//! that cannot be told.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+
+use crate::name::ObjectKey;
+use crate::snapshot::{Conditions, HostPattern, Hosts, PathMatch, Rank, Route};
+
+/// What two routes cannot both have.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Slot {
+    pub(super) host: HostPattern,
+    pub(super) path: PathMatch,
+    pub(super) conditions: Conditions,
+    /// Of a route that was not read whole: its own rank, which nobody else has.
+    pub(super) own: Option<Rank>,
+}
+
+/// A route and where it goes.
+#[derive(Clone, Debug)]
+pub(super) struct Link {
+    pub(super) slot: Slot,
+    pub(super) route: Arc<Route>,
+}
+
+/// A route that wants a slot.
+#[derive(Debug)]
+struct Contender {
+    route: Arc<Route>,
+    owner: ObjectKey,
+}
+
+/// The table of hosts, and who wants what in it.
+#[derive(Debug, Default)]
+pub(super) struct Linker {
+    slots: HashMap<Slot, BTreeMap<Rank, Contender>>,
+    hosts: Hosts,
+    /// Hosts whose paths have changed since they were last asked for.
+    touched: BTreeSet<HostPattern>,
+}
+
+/// What to do in one slot.
+#[derive(Default)]
+struct Edit {
+    remove: Vec<Rank>,
+    add: Vec<Arc<Route>>,
+}
+
+impl Linker {
+    /// Replaces the links of `owner`. Gives the other objects that came into force, or lost their slot to somebody else.
+    pub(super) fn relink(&mut self, owner: &ObjectKey, before: &[Link], now: &[Link]) -> BTreeSet<ObjectKey> {
+        let mut edits: HashMap<&Slot, Edit> = HashMap::new();
+        for link in before {
+            edits.entry(&link.slot).or_default().remove.push(link.route.rank.clone());
+        }
+        for link in now {
+            edits.entry(&link.slot).or_default().add.push(Arc::clone(&link.route));
+        }
+        let mut concerned = BTreeSet::new();
+        for (slot, edit) in edits {
+            self.edit(slot, edit, owner, &mut concerned);
+        }
+        concerned.remove(owner);
+        concerned
+    }
+
+    fn edit(&mut self, slot: &Slot, edit: Edit, owner: &ObjectKey, concerned: &mut BTreeSet<ObjectKey>) {
+        let contenders = self.slots.entry(slot.clone()).or_default();
+        let before = contenders.values().next().map(|first| Arc::clone(&first.route));
+        for rank in edit.remove {
+            contenders.remove(&rank);
+        }
+        for route in edit.add {
+            contenders.insert(route.rank.clone(), Contender { route, owner: owner.clone() });
+        }
+        let now = contenders.values().next().map(|first| Arc::clone(&first.route));
+        let is_same = match (&before, &now) {
+            (Some(before), Some(now)) => Arc::ptr_eq(&before.chain, &now.chain) && before.rank == now.rank,
+            (None, None) => true,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if !is_same {
+            concerned.extend(contenders.values().map(|contender| contender.owner.clone()));
+            if let Some(before) = before {
+                self.hosts.remove(&slot.host, &slot.path, &before);
+            }
+            if let Some(now) = now {
+                self.hosts.insert(&slot.host, &slot.path, now);
+            }
+            self.touched.insert(slot.host.clone());
+        }
+        if contenders.is_empty() {
+            self.slots.remove(slot);
+        }
+    }
+
+    /// The route that is in force in the slot of `link`, unless it is `link` itself.
+    pub(super) fn winner(&self, link: &Link) -> Option<Arc<Route>> {
+        let first = self.slots.get(&link.slot)?.values().next()?;
+        (first.route.rank != link.route.rank).then(|| Arc::clone(&first.route))
+    }
+
+    /// The table.
+    pub(super) const fn hosts(&self) -> &Hosts {
+        &self.hosts
+    }
+
+    /// The hosts whose paths have changed since the last call.
+    pub(super) fn take_touched(&mut self) -> BTreeSet<HostPattern> {
+        std::mem::take(&mut self.touched)
+    }
+}

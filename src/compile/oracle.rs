@@ -1,0 +1,209 @@
+//! The same from nothing: what [`super::Compiler`] must arrive at, whatever came before.
+//!
+//! It shares the functions that compile one thing and remembers nothing. Ownership, duplicates, counts and the set of
+//! identity headers are worked out anew by their definitions.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+
+use super::Settings;
+use super::cells::Cells;
+use super::chain::RuleNode;
+use super::known::{Known, Models, Policies, Ports};
+use super::link::{Link, Slot};
+use super::models::ModelNode;
+use super::ownership::{Age, Owner};
+use super::policies::PolicyNode;
+use super::services;
+use super::unit::{self, Expressions, RouteUnit, Unit};
+use super::verdicts::{self, RouteNode, World};
+use crate::name::{Kind, ObjectKey, SnapshotId};
+use crate::resources::{Resources, Verdict};
+use crate::snapshot::{HostPattern, Hosts, Route, Snapshot};
+use crate::wire::headers::IdentityHeaders;
+
+/// Compiles all of `resources` from nothing: the snapshot, and the verdict on each object of ours.
+pub fn oracle(settings: &Settings, resources: &Resources) -> (Snapshot, BTreeMap<ObjectKey, Verdict>) {
+    let mut cells = Cells::default();
+    let units = Units::read(settings, resources);
+    let policies = policies(units.policies, settings, resources, &mut cells);
+    let mut models: Models =
+        units.models.into_iter().map(|(key, unit)| (key, ModelNode::new(unit, &mut cells))).collect();
+    for port in units.routes.values().flat_map(RouteUnit::ports) {
+        cells.hold_port(port, &mut Vec::new());
+    }
+    for url in units.routes.values().flat_map(RouteUnit::urls) {
+        cells.hold_url(url, &mut Vec::new());
+    }
+    let ports = ports(&units.routes, resources, &cells);
+
+    let none = Models::new();
+    for (key, model) in &mut models {
+        let mut known = known(settings, resources, (&policies, &none, &ports), &cells);
+        model.join(key, &mut known);
+    }
+    let mut routes: BTreeMap<ObjectKey, RouteNode> = BTreeMap::new();
+    for (key, unit) in units.routes {
+        let rules = unit.rules.iter().enumerate().map(|(index, rule)| {
+            let mut known = known(settings, resources, (&policies, &models, &ports), &cells);
+            RuleNode::join(rule, &key, index, &mut known)
+        });
+        let rules = rules.collect();
+        routes.insert(key, RouteNode { unit, rules, links: Vec::new(), unowned: Vec::new(), held: Vec::new() });
+    }
+    let claims = Claims::judge(&routes);
+    for (key, node) in &mut routes {
+        (node.links, node.unowned) = node.link(key, |host| claims.lost_to(host, &key.namespace));
+    }
+    let winners = winners(&routes);
+    let mut hosts = Hosts::default();
+    for (slot, route) in &winners {
+        hosts.insert(&slot.host, &slot.path, Arc::clone(route));
+    }
+    let world = World { resources, policies: &policies, models: &models };
+    let verdicts = judge(&routes, &winners, world);
+    let headers = policies.values().flat_map(|policy| &policy.identity_headers);
+    let identity_headers = Arc::new(IdentityHeaders::new(headers));
+    (Snapshot { id: SnapshotId(1), hosts, identity_headers }, verdicts)
+}
+
+#[derive(Default)]
+struct Units {
+    routes: BTreeMap<ObjectKey, RouteUnit>,
+    policies: BTreeMap<ObjectKey, unit::PolicyUnit>,
+    models: BTreeMap<ObjectKey, unit::ModelUnit>,
+}
+
+impl Units {
+    fn read(settings: &Settings, resources: &Resources) -> Self {
+        let mut units = Self::default();
+        let mut expressions = Expressions::default();
+        for (key, object) in resources.objects() {
+            let mut context = unit::Context { settings, expressions: &mut expressions };
+            match unit::unit(object, &mut context) {
+                Some(Unit::Route(unit)) => drop(units.routes.insert(key.clone(), unit)),
+                Some(Unit::Policy(unit)) => drop(units.policies.insert(key.clone(), unit)),
+                Some(Unit::Model(unit)) => drop(units.models.insert(key.clone(), unit)),
+                None => {}
+            }
+        }
+        units
+    }
+}
+
+fn policies(
+    units: BTreeMap<ObjectKey, unit::PolicyUnit>,
+    settings: &Settings,
+    resources: &Resources,
+    cells: &mut Cells,
+) -> Policies {
+    let joined = units.into_iter().map(|(key, unit)| {
+        let mut node = PolicyNode::join(unit, &key, cells);
+        node.fill(&key, &mut resources.reading(), settings);
+        (key, node)
+    });
+    joined.collect()
+}
+
+fn ports(routes: &BTreeMap<ObjectKey, RouteUnit>, resources: &Resources, cells: &Cells) -> Ports {
+    let mut ports = Ports::new();
+    for port in routes.values().flat_map(RouteUnit::ports) {
+        let (state, endpoints) = services::resolve(port, &mut resources.reading());
+        if let Some(upstream) = cells.port(port) {
+            upstream.endpoints.store(Arc::new(endpoints));
+        }
+        ports.insert(port.clone(), state);
+    }
+    ports
+}
+
+fn known<'a>(
+    settings: &'a Settings,
+    resources: &'a Resources,
+    (policies, models, ports): (&'a Policies, &'a Models, &'a Ports),
+    cells: &'a Cells,
+) -> Known<'a> {
+    Known { settings, reading: resources.reading(), policies, models, ports, cells, named: BTreeSet::new() }
+}
+
+/// Every route's claim to every host, the oldest first, with the one that it was lost to.
+struct Claims {
+    judged: Vec<Judged>,
+}
+
+struct Judged {
+    age: Age,
+    pattern: HostPattern,
+    namespace: Arc<str>,
+    lost_to: Option<Owner>,
+}
+
+impl Claims {
+    fn judge(routes: &BTreeMap<ObjectKey, RouteNode>) -> Self {
+        let claims = routes.iter().flat_map(|(key, node)| {
+            node.unit.hosts.iter().map(move |(_, pattern)| Judged {
+                age: (node.unit.created, Arc::clone(&node.unit.name)),
+                pattern: pattern.clone(),
+                namespace: Arc::clone(&key.namespace),
+                lost_to: None,
+            })
+        });
+        let mut claims: Vec<Judged> = claims.collect();
+        claims.sort_by(|one, other| (&one.age, &one.pattern).cmp(&(&other.age, &other.pattern)));
+        let mut judged: Vec<Judged> = Vec::with_capacity(claims.len());
+        for claim in claims {
+            let stronger = judged.iter().find(|other| {
+                other.lost_to.is_none()
+                    && other.namespace != claim.namespace
+                    && other.age < claim.age
+                    && (other.pattern.covers(&claim.pattern) || claim.pattern.covers(&other.pattern))
+            });
+            let owner =
+                |other: &Judged| Owner { namespace: Arc::clone(&other.namespace), pattern: other.pattern.clone() };
+            let lost_to = stronger.map(owner);
+            judged.push(Judged { lost_to, ..claim });
+        }
+        Self { judged }
+    }
+
+    fn lost_to(&self, pattern: &HostPattern, namespace: &Arc<str>) -> Option<Owner> {
+        let mut claims = self.judged.iter();
+        claims.find(|claim| claim.pattern == *pattern && claim.namespace == *namespace)?.lost_to.clone()
+    }
+}
+
+/// The oldest route of each slot.
+fn winners(routes: &BTreeMap<ObjectKey, RouteNode>) -> Vec<(Slot, Arc<Route>)> {
+    let mut links: Vec<&Link> = routes.values().flat_map(|node| &node.links).collect();
+    links.sort_by(|one, other| one.route.rank.cmp(&other.route.rank));
+    let mut taken = std::collections::HashSet::new();
+    links.retain(|link| taken.insert(&link.slot));
+    links.into_iter().map(|link| (link.slot.clone(), Arc::clone(&link.route))).collect()
+}
+
+fn judge(
+    routes: &BTreeMap<ObjectKey, RouteNode>,
+    winners: &[(Slot, Arc<Route>)],
+    world: World<'_>,
+) -> BTreeMap<ObjectKey, Verdict> {
+    let winners: std::collections::HashMap<&Slot, &Arc<Route>> =
+        winners.iter().map(|(slot, route)| (slot, route)).collect();
+    let winner = |link: &Link| {
+        let winner = winners.get(&link.slot).filter(|winner| winner.rank != link.route.rank);
+        winner.map(|winner| Arc::clone(winner))
+    };
+    let rules = |key: &ObjectKey| {
+        let rules = routes.values().flat_map(|node| &node.rules);
+        rules.filter(|rule| rule.named.contains(key)).count()
+    };
+    let judged = world.resources.objects().filter_map(|(key, object)| {
+        let verdict = match key.kind {
+            Kind::ApiRoute => verdicts::of_route(object, routes.get(key)?, winner, world),
+            Kind::TokenPolicy => verdicts::of_policy(object, world.policies.get(key)?, rules(key), world),
+            Kind::ModelBackend => verdicts::of_model(object, world.models.get(key)?, rules(key), world),
+            Kind::Service | Kind::EndpointSlice | Kind::Secret => return None,
+        };
+        Some((key.clone(), verdict))
+    });
+    judged.collect()
+}

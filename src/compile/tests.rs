@@ -1,0 +1,14 @@
+//! What resources compile to, and that redoing only what changed gives the same as starting anew.
+
+mod agreement;
+mod edges;
+mod hosts;
+mod keys;
+mod models;
+mod refusals;
+mod render;
+mod routes;
+mod script;
+mod services;
+mod stage;
+mod work;

@@ -1,0 +1,293 @@
+//! Which requests a rule takes, whether or not the rule can be served.
+//!
+//! A rule that is broken must not let its requests fall through to a laxer one. So what can be read of a match is
+//! claimed, and what cannot be read is claimed in the wider sense: a path of an unknown form with all that begins like
+//! it, unreadable methods and headers with every method and header. Such a claim comes before all others of its path, since
+//! what it leaves out might have been the more specific.
+//!
+//! The limit: where no beginning of the path can be read at all, the claim is for the whole host, and a rule with a longer
+//! path of its own keeps its requests.
+
+use http::{HeaderName, HeaderValue, Method};
+use serde_json::{Map, Value};
+
+use super::url::normal_path;
+use crate::api;
+use crate::compile::notes::{At, Notes, Problem};
+use crate::finding::Code;
+use crate::snapshot::{Conditions, PathMatch};
+
+/// The requests of one match, under the hosts of its object.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::compile) struct Claim {
+    pub(in crate::compile) path: PathMatch,
+    pub(in crate::compile) conditions: Conditions,
+    pub(in crate::compile) reading: Reading,
+    /// Which match of the rule; `None` of a rule without matches.
+    pub(in crate::compile) entry: Option<usize>,
+}
+
+/// How much of a match could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub(in crate::compile) enum Reading {
+    /// All of it: the claim is what was written.
+    Whole,
+    /// Not all of it: the claim is wider, and its rule refuses.
+    Part,
+}
+
+impl Claim {
+    /// Every request to the hosts.
+    pub(super) fn everything(reading: Reading) -> Self {
+        Self { path: root(), conditions: Conditions::default(), reading, entry: None }
+    }
+}
+
+fn root() -> PathMatch {
+    PathMatch::Prefix("/".into())
+}
+
+/// The claims of a rule that is well-formed. With an error, the claims are all the same there, and the rule refuses.
+pub(super) fn of_rule(rule: &api::RouteRule, at: &At<'_>, notes: &mut Notes) -> (Vec<Claim>, Result<(), Code>) {
+    if rule.matches.is_empty() {
+        return (vec![Claim::everything(Reading::Whole)], Ok(()));
+    }
+    let matches = at.field("matches");
+    let mut claims: Vec<Claim> = Vec::with_capacity(rule.matches.len());
+    let mut outcome = Ok(());
+    for (entry, written) in rule.matches.iter().enumerate() {
+        let at = matches.index(entry);
+        let (path, path_read) = of_path(written.path.as_ref(), &at, notes);
+        let (conditions, conditions_read) = of_conditions(written, &at, notes);
+        let read = path_read.and(conditions_read);
+        outcome = outcome.and(read);
+        let reading = if read.is_ok() { Reading::Whole } else { Reading::Part };
+        let claim = Claim { path, conditions, reading, entry: Some(entry) };
+        // One that was not read whole stands for something else than it says, so it repeats nothing.
+        let same = |other: &&Claim| Claim { entry: Some(entry), ..(*other).clone() } == claim;
+        if let Some(other) = claims.iter().filter(|_| reading == Reading::Whole).find(same) {
+            let other = other.entry.unwrap_or_default();
+            let cause = format!("the match takes the same requests as matches[{other}] of this rule");
+            notes.warning(&at, Problem::new(Code::DuplicateRoute, cause, "Remove one of the two."));
+        } else {
+            claims.push(claim);
+        }
+    }
+    (claims, outcome)
+}
+
+fn of_path(path: Option<&api::PathMatch>, at: &At<'_>, notes: &mut Notes) -> (PathMatch, Result<(), Code>) {
+    let Some(path) = path else { return (root(), Ok(())) };
+    let kind = path.kind.unwrap_or_default();
+    if let Some(path) = whole_path(kind, &path.value) {
+        return (path, Ok(()));
+    }
+    let problem = Problem::value(
+        "no request has this path: dot segments above the root, escaped slashes and semicolons are refused",
+        "Write the path as a client sends it, without these.",
+    );
+    let code = notes.error(&at.field("path").field("value"), problem);
+    (beginning(&path.value), Err(code))
+}
+
+/// The path that was written, in the form that requests have.
+fn whole_path(kind: api::PathMatchType, value: &str) -> Option<PathMatch> {
+    let path = normal_path(value)?;
+    Some(match kind {
+        api::PathMatchType::Exact => PathMatch::Exact((&*path).into()),
+        api::PathMatchType::Prefix => {
+            // A trailing slash means nothing in a prefix.
+            let path = path.trim_end_matches('/');
+            PathMatch::Prefix(if path.is_empty() { "/" } else { path }.into())
+        }
+    })
+}
+
+/// As much of a path of unknown form as is surely literal: its first segments of letters, digits, `-`, `_` and `~`.
+fn beginning(value: &str) -> PathMatch {
+    let is_plain = |segment: &&str| {
+        !segment.is_empty()
+            && segment.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_' | b'~'))
+    };
+    let mut path = String::new();
+    for segment in value.trim_start_matches('/').split('/').take_while(is_plain) {
+        path.push('/');
+        path.push_str(segment);
+    }
+    if path.is_empty() { root() } else { PathMatch::Prefix(path.into()) }
+}
+
+fn of_conditions(written: &api::Match, at: &At<'_>, notes: &mut Notes) -> (Conditions, Result<(), Code>) {
+    let methods: Option<Vec<Method>> = written.methods.iter().map(|method| method.parse().ok()).collect();
+    let headers = written.headers.iter().map(|header| header_condition(&header.name, &header.value)).collect();
+    let headers: Option<Vec<(HeaderName, HeaderValue)>> = headers;
+    let mut outcome = Ok(());
+    if methods.is_none() {
+        let problem = Problem::value("a method has a character that methods do not have", "Write methods as GET.");
+        outcome = Err(notes.error(&at.field("methods"), problem));
+    }
+    if headers.is_none() {
+        let problem = Problem::value("a header has a character that headers do not have", "Write plain ASCII.");
+        outcome = outcome.and(Err(notes.error(&at.field("headers"), problem)));
+    }
+    // Narrower in one part would still be narrower than what was meant.
+    let conditions =
+        methods.zip(headers).map_or_else(Conditions::default, |(methods, headers)| sorted(methods, headers));
+    (conditions, outcome)
+}
+
+fn header_condition(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    Some((name.parse().ok()?, HeaderValue::from_str(value).ok()?))
+}
+
+/// Conditions in one order, so that equal ones are found to be equal.
+fn sorted(mut methods: Vec<Method>, mut headers: Vec<(HeaderName, HeaderValue)>) -> Conditions {
+    methods.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+    methods.dedup();
+    headers.sort_unstable_by(|one, other| (one.0.as_str(), &one.1).cmp(&(other.0.as_str(), &other.1)));
+    headers.dedup();
+    Conditions { methods: methods.into(), headers: headers.into() }
+}
+
+/// The claims of each rule of an object that is not well-formed, as far as they can be read, with the rules' names.
+pub(super) fn salvage(spec: Option<&Value>) -> Vec<(Box<str>, Vec<Claim>)> {
+    let everything = || vec![Claim::everything(Reading::Part)];
+    let Some(rules) = spec.and_then(|spec| spec.get("rules")?.as_array()).filter(|rules| !rules.is_empty()) else {
+        return vec![("?".into(), everything())];
+    };
+    let salvaged = rules.iter().map(|rule| {
+        let name = rule.get("name").and_then(Value::as_str).unwrap_or("?");
+        let claims = match rule.as_object().map(|rule| rule.get("matches")) {
+            Some(None | Some(Value::Null)) => vec![Claim::everything(Reading::Whole)],
+            Some(Some(Value::Array(matches))) if matches.is_empty() => vec![Claim::everything(Reading::Whole)],
+            Some(Some(Value::Array(matches))) => matches.iter().enumerate().map(salvage_match).collect(),
+            Some(Some(_)) | None => everything(),
+        };
+        (name.into(), claims)
+    });
+    salvaged.collect()
+}
+
+fn salvage_match((entry, written): (usize, &Value)) -> Claim {
+    let entry = Some(entry);
+    let Value::Object(written) = written else { return Claim { entry, ..Claim::everything(Reading::Part) } };
+    let is_known = written.keys().all(|name| matches!(name.as_str(), "path" | "methods" | "headers"));
+    let (path, path_reading) = salvage_path(written.get("path"));
+    match salvage_conditions(written) {
+        Some(conditions) if is_known && path_reading == Reading::Whole => {
+            Claim { path, conditions, reading: Reading::Whole, entry }
+        }
+        Some(_) | None => Claim { path, conditions: Conditions::default(), reading: Reading::Part, entry },
+    }
+}
+
+fn salvage_path(path: Option<&Value>) -> (PathMatch, Reading) {
+    match path {
+        None | Some(Value::Null) => (root(), Reading::Whole),
+        Some(Value::Object(path)) => {
+            let is_known = path.keys().all(|name| matches!(name.as_str(), "type" | "value"));
+            let kind = match path.get("type") {
+                None | Some(Value::Null) => Some(api::PathMatchType::Prefix),
+                Some(Value::String(kind)) if kind == "Prefix" => Some(api::PathMatchType::Prefix),
+                Some(Value::String(kind)) if kind == "Exact" => Some(api::PathMatchType::Exact),
+                Some(_) => None,
+            };
+            let value = path.get("value").and_then(Value::as_str).unwrap_or_default();
+            match kind.filter(|_| is_known).and_then(|kind| whole_path(kind, value)) {
+                Some(path) => (path, Reading::Whole),
+                None => (beginning(value), Reading::Part),
+            }
+        }
+        // `path: /orders` is what many would write.
+        Some(Value::String(value)) => (beginning(value), Reading::Part),
+        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_)) => (root(), Reading::Part),
+    }
+}
+
+fn salvage_conditions(written: &Map<String, Value>) -> Option<Conditions> {
+    let items = |name: &str| match written.get(name) {
+        None | Some(Value::Null) => Some([].as_slice()),
+        Some(Value::Array(items)) => Some(items.as_slice()),
+        Some(_) => None,
+    };
+    let methods: Option<Vec<Method>> = items("methods")?.iter().map(|method| method.as_str()?.parse().ok()).collect();
+    let headers: Option<Vec<_>> = items("headers")?.iter().map(salvage_header).collect();
+    Some(sorted(methods?, headers?))
+}
+
+fn salvage_header(header: &Value) -> Option<(HeaderName, HeaderValue)> {
+    let header = header.as_object().filter(|header| header.len() == 2)?;
+    header_condition(header.get("name")?.as_str()?, header.get("value")?.as_str()?)
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::{Reading, salvage};
+    use crate::snapshot::PathMatch;
+
+    /// What is claimed of a match, as `type path methods headers reading`.
+    fn claimed(written: &serde_json::Value) -> String {
+        let salvaged = salvage(Some(&json!({"rules": [{"name": "r", "matches": [written]}]})));
+        let claim = &salvaged[0].1[0];
+        let (kind, path) = match &claim.path {
+            PathMatch::Exact(path) => ("=", path),
+            PathMatch::Prefix(path) => ("^", path),
+        };
+        let (methods, headers) = (&claim.conditions.methods, &claim.conditions.headers);
+        let reading = if claim.reading == Reading::Whole { "" } else { " part" };
+        format!("{kind}{path} {methods:?} {}{reading}", headers.len())
+    }
+
+    #[test]
+    fn what_can_be_read_of_a_broken_match_is_claimed_and_the_rest_more_widely() {
+        for (written, expected) in [
+            (json!({}), "^/ [] 0"),
+            (json!({"path": {"value": "/a/"}}), "^/a [] 0"),
+            (json!({"path": {"type": "Exact", "value": "/a/"}, "methods": ["PUT", "GET"]}), "=/a/ [GET, PUT] 0"),
+            (json!({"headers": [{"name": "A", "value": "b"}]}), "^/ [] 1"),
+            // The type is not known: whatever it means, it begins so.
+            (json!({"path": {"type": "exact", "value": "/a/b"}}), "^/a/b [] 0 part"),
+            (json!({"path": {"type": "Template", "value": "/a/{id}/b"}}), "^/a [] 0 part"),
+            (json!({"path": {"type": "Regex", "value": "/a/b.*"}}), "^/a [] 0 part"),
+            (json!({"path": {"type": "Regex", "value": "^/a"}}), "^/ [] 0 part"),
+            (json!({"path": "/a/b"}), "^/a/b [] 0 part"),
+            (json!({"path": {"value": "a/b"}}), "^/a/b [] 0 part"),
+            (json!({"path": {"value": "/a/b%2fc"}}), "^/a [] 0 part"),
+            (json!({"path": {"value": 7}}), "^/ [] 0 part"),
+            (json!({"path": {"vaule": "/a"}}), "^/ [] 0 part"),
+            (json!({"path": {"value": "/a", "regex": true}}), "^/a [] 0 part"),
+            (json!({"path": ["/a"]}), "^/ [] 0 part"),
+            // Methods and headers that cannot be read are no condition, nor is the other of the two then.
+            (json!({"path": {"value": "/a"}, "methods": "GET"}), "^/a [] 0 part"),
+            (json!({"path": {"value": "/a"}, "methods": ["G T"]}), "^/a [] 0 part"),
+            (json!({"path": {"value": "/a"}, "methods": ["GET"], "headers": [{"name": "A"}]}), "^/a [] 0 part"),
+            (json!({"methods": ["GET"], "headers": [{"name": "A", "value": "b", "type": "x"}]}), "^/ [] 0 part"),
+            (json!({"path": {"value": "/a"}, "method": ["GET"]}), "^/a [] 0 part"),
+            (json!("/a"), "^/ [] 0 part"),
+        ] {
+            assert_eq!(claimed(&written), expected, "{written}");
+        }
+    }
+
+    #[test]
+    fn rules_that_cannot_be_read_claim_every_request() {
+        for (spec, expected) in [
+            (json!({}), Reading::Part),
+            (json!({"rules": []}), Reading::Part),
+            (json!({"rules": {"name": "r"}}), Reading::Part),
+            (json!({"rules": ["r"]}), Reading::Part),
+            (json!({"rules": [{"name": "r", "matches": {"path": {}}}]}), Reading::Part),
+            // This one is what was written.
+            (json!({"rules": [{"name": "r"}]}), Reading::Whole),
+            (json!({"rules": [{"matches": []}]}), Reading::Whole),
+            (json!({"rules": [{"matches": null}]}), Reading::Whole),
+        ] {
+            let salvaged = salvage(Some(&spec));
+            assert_eq!(salvaged.len(), 1, "{spec}");
+            assert_eq!(salvaged[0].1, [super::Claim::everything(expected)], "{spec}");
+        }
+        assert_eq!(salvage(None)[0].1, [super::Claim::everything(Reading::Part)]);
+    }
+}

@@ -1,0 +1,316 @@
+//! The unit of a `TokenPolicy`.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::Arc;
+use std::time::Duration;
+
+use http::HeaderName;
+use serde_json::{Map, Value};
+
+use super::route::duration;
+use super::url::{Safety, parse_source};
+use super::{decode, headers};
+use crate::api;
+use crate::compile::notes::{At, Notes, Problem};
+use crate::finding::{Code, Finding};
+use crate::jose::{Algorithm, Expectation, Family, KeySet, Profile, SkippedKey, Terms};
+use crate::name::Kind;
+use crate::resources::{KeyPlace, KeySource, Object};
+use crate::snapshot::{ApiKeyPlace, Challenges, Credential, ForwardedClaim, Forwarding, Identity};
+
+/// How long a token may live where a policy does not say.
+const MAX_LIFETIME: Duration = Duration::from_hours(24);
+/// By how much the issuer's clock may differ where a policy does not say.
+const LEEWAY: Duration = Duration::from_secs(30);
+
+/// What a `TokenPolicy` decides alone.
+#[derive(Debug)]
+pub(in crate::compile) struct PolicyUnit {
+    pub(in crate::compile) draft: Result<PolicyDraft, Code>,
+    /// The headers that carry an identity, as far as they can be read: they stay protected while the policy is broken.
+    pub(in crate::compile) identity_headers: Vec<HeaderName>,
+    pub(in crate::compile) findings: Vec<Finding>,
+}
+
+/// A policy without errors of its own; its keys are not there yet.
+#[derive(Debug)]
+pub(in crate::compile) struct PolicyDraft {
+    /// `namespace/name`.
+    pub(in crate::compile) name: Arc<str>,
+    pub(in crate::compile) entries: Vec<EntryDraft>,
+    pub(in crate::compile) forwarding: Forwarding,
+    pub(in crate::compile) identity: Identity,
+    pub(in crate::compile) challenges: Challenges,
+}
+
+/// One kind of token that a policy accepts.
+#[derive(Debug)]
+pub(in crate::compile) struct EntryDraft {
+    pub(in crate::compile) label: Box<str>,
+    pub(in crate::compile) takes: TakesDraft,
+}
+
+/// What an entry takes.
+#[derive(Debug)]
+pub(in crate::compile) enum TakesDraft {
+    Jwt { expectation: Box<Expectation>, keys: KeysDraft },
+    ApiKeys { selector: BTreeMap<String, String>, places: Box<[ApiKeyPlace]> },
+}
+
+/// Where the keys of an issuer come from.
+#[derive(Clone, Debug)]
+pub(in crate::compile) enum KeysDraft {
+    /// They are fetched.
+    Source(KeySource),
+    /// From a member of a Secret: a key set, or the key of this HMAC.
+    Secret { secret: api::SecretKeyRef, hmac: Option<Algorithm> },
+    /// They stand in the policy: this key set.
+    Inline(Arc<str>),
+}
+
+pub(super) fn unit(object: &Object, document: &Map<String, Value>) -> PolicyUnit {
+    let key = object.key();
+    let mut notes = Notes::new(key.clone());
+    let name: Arc<str> = format!("{}/{}", key.namespace, key.name).into();
+    let draft = decode::<api::TokenPolicySpec>(Kind::TokenPolicy, document, &mut notes)
+        .and_then(|spec| draft(&spec, name, &mut notes));
+    PolicyUnit { draft, identity_headers: identity_headers(document), findings: notes.into_findings() }
+}
+
+fn draft(spec: &api::TokenPolicySpec, name: Arc<str>, notes: &mut Notes) -> Result<PolicyDraft, Code> {
+    let at = At::spec();
+    let entries = entries(&spec.accept, &at.field("accept"), notes);
+    let forwarding = forwarding(spec.forward.as_ref(), &at.field("forward"), notes);
+    let challenges = Challenges::new(&name).map_err(|error| {
+        let problem = Problem::value(error.to_string(), "Give the object a name that Kubernetes allows.");
+        notes.error(&At::spec(), problem)
+    });
+    let identity = identity(spec.identity.as_ref());
+    Ok(PolicyDraft { name, entries: entries?, forwarding: forwarding?, identity, challenges: challenges? })
+}
+
+fn entries(written: &[api::Entry], at: &At<'_>, notes: &mut Notes) -> Result<Vec<EntryDraft>, Code> {
+    let mut entries = Vec::with_capacity(written.len());
+    let mut issuers: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut outcome = Ok(());
+    for (index, entry) in written.iter().enumerate() {
+        let at = at.index(index);
+        let takes =
+            match (&entry.jwt, &entry.api_keys) {
+                (Some(jwt), None) => {
+                    let at = at.field("jwt");
+                    if let Some(other) = issuers.insert(&jwt.issuer, &entry.name) {
+                        // A token is tried against one entry, never against several, and its issuer is what selects it.
+                        let cause =
+                            format!("entry {other} takes tokens of the same issuer, so none of the two is selected");
+                        let cure = "Make one entry of the two, with the audiences of both.";
+                        outcome = outcome.and(Err(notes.error(&at.field("issuer"), Problem::value(cause, cure))));
+                    }
+                    self::jwt(jwt, &at, notes)
+                }
+                // Several entries may take API keys in one place: the id of a key is unique in its namespace, so at most one
+                // Secret answers, and where two entries select the same Secret, the first of them takes it.
+                (None, Some(keys)) => api_keys(keys, &at.field("apiKeys").field("selector"), notes),
+                (Some(_), Some(_)) | (None, None) => Err(notes
+                    .error(&at, Problem::value("expected exactly one of jwt and apiKeys", "Write one of the two."))),
+            };
+        match takes {
+            Ok(takes) => entries.push(EntryDraft { label: entry.name.as_str().into(), takes }),
+            Err(code) => outcome = outcome.and(Err(code)),
+        }
+    }
+    outcome.map(|()| entries)
+}
+
+fn api_keys(written: &api::ApiKeys, at: &At<'_>, notes: &mut Notes) -> Result<TakesDraft, Code> {
+    let selector = written.selector.match_labels.clone();
+    if selector.is_empty() {
+        let problem = Problem::value("the selector has no labels, so it would select every key", "Name a label.");
+        return Err(notes.error(&at.field("matchLabels"), problem));
+    }
+    let mut places: Vec<ApiKeyPlace> = written.locations.iter().map(|location| place(*location)).collect();
+    if places.is_empty() {
+        places = vec![ApiKeyPlace::Bearer, ApiKeyPlace::XApiKey, ApiKeyPlace::XGoogApiKey, ApiKeyPlace::ApiKey];
+    }
+    places.sort_unstable();
+    places.dedup();
+    Ok(TakesDraft::ApiKeys { selector, places: places.into() })
+}
+
+const fn place(location: api::KeyLocation) -> ApiKeyPlace {
+    match location {
+        api::KeyLocation::Bearer => ApiKeyPlace::Bearer,
+        api::KeyLocation::XApiKey => ApiKeyPlace::XApiKey,
+        api::KeyLocation::XGoogApiKey => ApiKeyPlace::XGoogApiKey,
+        api::KeyLocation::ApiKey => ApiKeyPlace::ApiKey,
+    }
+}
+
+fn jwt(written: &api::Jwt, at: &At<'_>, notes: &mut Notes) -> Result<TakesDraft, Code> {
+    let algorithms: Vec<String> = match written.algorithms.as_slice() {
+        [] => vec![Algorithm::ES256.as_str().to_owned(), Algorithm::RS256.as_str().to_owned()],
+        named => named.iter().map(|algorithm| algorithm.as_str().to_owned()).collect(),
+    };
+    let max_lifetime = duration(written.max_lifetime.as_deref(), "maxLifetime", at, notes);
+    let max_age = duration(written.max_age.as_deref(), "maxAge", at, notes);
+    let leeway = leeway(written.leeway.as_deref(), &at.field("leeway"), notes);
+    let profile = match written.profile.unwrap_or_default() {
+        api::Profile::RFC9068 => Profile::Rfc9068,
+        api::Profile::Generic => {
+            notes.warning(&at.field("profile"), weaker());
+            Profile::Generic
+        }
+    };
+    let keys = keys(written, &at.field("keys"), notes);
+    let terms = Terms {
+        issuer: written.issuer.clone(),
+        audiences: written.audiences.clone(),
+        algorithms,
+        profile,
+        max_lifetime: Some(max_lifetime?.unwrap_or(MAX_LIFETIME)),
+        max_age: max_age?,
+        leeway: leeway?,
+        scope_claim: written.scope_claim.clone(),
+    };
+    let expectation = Expectation::new(terms)
+        .map_err(|error| notes.error(at, Problem::plain(Code::UnsafePolicy, error.to_string())))?;
+    let hmac = expectation.algorithms().iter().copied().find(|algorithm| algorithm.family() == Family::Hmac);
+    let keys = match (keys?, hmac) {
+        (KeysDraft::Secret { secret, .. }, hmac) => KeysDraft::Secret { secret, hmac },
+        (KeysDraft::Source(_) | KeysDraft::Inline(_), Some(algorithm)) => {
+            let cause = format!("{algorithm} needs a shared secret, which only keys.secretRef can name");
+            return Err(notes.error(&at.field("keys"), Problem::plain(Code::UnsafePolicy, cause)));
+        }
+        (keys @ (KeysDraft::Source(_) | KeysDraft::Inline(_)), None) => keys,
+    };
+    Ok(TakesDraft::Jwt { expectation: Box::new(expectation), keys })
+}
+
+/// What a policy gives up with `profile: Generic`; `jose::Profile` says it in full.
+fn weaker() -> Problem {
+    let cause = "profile Generic does not ask for typ at+jwt, nor for sub, client_id, iat and jti: an ID token of this \
+                 issuer for one of these audiences passes unless its claims give it away";
+    Problem::new(Code::Hardened, cause, "Have the issuer type its access tokens (RFC 9068) and set profile: RFC9068.")
+}
+
+fn leeway(written: Option<&str>, at: &At<'_>, notes: &mut Notes) -> Result<Duration, Code> {
+    match written.map(crate::name::parse_duration) {
+        None => Ok(LEEWAY),
+        Some(Ok(leeway)) => Ok(leeway),
+        Some(Err(error)) => Err(notes.error(at, Problem::value(error.to_string(), "Write a time such as 10s."))),
+    }
+}
+
+fn keys(written: &api::Jwt, at: &At<'_>, notes: &mut Notes) -> Result<KeysDraft, Code> {
+    match &written.keys {
+        api::Keys { discovery: Some(api::Discovery {}), url: None, secret_ref: None, inline: None } => {
+            source(written, KeyPlace::Discovery(written.issuer.as_str().into()), &written.issuer, at, notes)
+        }
+        api::Keys { discovery: None, url: Some(url), secret_ref: None, inline: None } => {
+            source(written, KeyPlace::Url(url.as_str().into()), url, &at.field("url"), notes)
+        }
+        api::Keys { discovery: None, url: None, secret_ref: Some(secret), inline: None } => {
+            Ok(KeysDraft::Secret { secret: secret.clone(), hmac: None })
+        }
+        api::Keys { discovery: None, url: None, secret_ref: None, inline: Some(text) } => {
+            inline(text, &at.field("inline"), notes)
+        }
+        api::Keys { .. } => {
+            let problem = Problem::value("expected exactly one of discovery, url, secretRef, inline", "Write one.");
+            Err(notes.error(at, problem))
+        }
+    }
+}
+
+fn source(written: &api::Jwt, place: KeyPlace, url: &str, at: &At<'_>, notes: &mut Notes) -> Result<KeysDraft, Code> {
+    let safety = parse_source(url).map_err(|problem| notes.error(at, problem))?;
+    let allowed = written.insecure_http == Some(true);
+    match (safety, allowed) {
+        (Safety::PlainHttp, false) => {
+            let cause = "the keys would be fetched over plain HTTP, where anybody on the way can change them";
+            let cure = "Use https, or write insecureHttp: true if the way is safe.";
+            return Err(notes.error(at, Problem::new(Code::InsecureHttp, cause, cure)));
+        }
+        (Safety::PlainHttp, true) => {
+            let cause = "insecureHttp: the keys are fetched over plain HTTP, where anybody on the way can change them";
+            notes.warning(at, Problem::plain(Code::InsecureHttp, cause));
+        }
+        (Safety::Safe, _) => {}
+    }
+    // The permission is part of what is fetched, but only where it is used: policies then share the key set.
+    let insecure_http = safety == Safety::PlainHttp;
+    Ok(KeysDraft::Source(KeySource { place, insecure_http }))
+}
+
+fn inline(text: &str, at: &At<'_>, notes: &mut Notes) -> Result<KeysDraft, Code> {
+    match KeySet::parse(text.as_bytes()) {
+        Ok((set, skipped)) => {
+            for key in &skipped {
+                notes.warning(at, skipped_key(key));
+            }
+            if set.is_empty() && !skipped.is_empty() {
+                let cause = "none of the keys can be used, so no token could be verified";
+                return Err(notes.error(at, Problem::new(Code::InvalidKeySet, cause, "Write public keys that can be.")));
+            }
+            Ok(KeysDraft::Inline(text.into()))
+        }
+        Err(error) => Err(notes.error(at, Problem::plain(Code::InvalidKeySet, error.to_string()))),
+    }
+}
+
+/// One key of a key set is left out.
+pub(in crate::compile) fn skipped_key(key: &SkippedKey) -> Problem {
+    let name = key.kid.as_deref().map_or_else(String::new, |kid| format!(" ({kid:?})"));
+    let cause = format!("key {} of the set{name} is not used: {}", key.index, key.reason);
+    Problem::new(Code::KeySkipped, cause, "Remove the key or replace it.")
+}
+
+fn forwarding(written: Option<&api::Forward>, at: &At<'_>, notes: &mut Notes) -> Result<Forwarding, Code> {
+    let Some(written) = written else { return Ok(Forwarding::default()) };
+    let credential = match written.credential.unwrap_or_default() {
+        api::CredentialForwarding::Strip => Credential::Strip,
+        api::CredentialForwarding::Keep => Credential::Keep,
+    };
+    let at = at.field("claims");
+    let mut names = BTreeSet::new();
+    let mut claims = Vec::with_capacity(written.claims.len());
+    let mut outcome = Ok(());
+    for (index, claim) in written.claims.iter().enumerate() {
+        let at = at.index(index);
+        match headers::identity(&claim.header) {
+            Ok(header) if names.insert(header.as_str().replace('_', "-")) => {
+                claims.push(ForwardedClaim { claim: claim.claim.as_str().into(), header });
+            }
+            Ok(header) => {
+                let problem = Problem::value(format!("{header} is set by two claims"), "Use another header for one.");
+                outcome = outcome.and(Err(notes.error(&at.field("header"), problem)));
+            }
+            Err(problem) => outcome = outcome.and(Err(notes.error(&at.field("header"), problem))),
+        }
+    }
+    outcome.map(|()| Forwarding { credential, claims: claims.into() })
+}
+
+fn identity(written: Option<&api::Identity>) -> Identity {
+    let written = written.cloned().unwrap_or_default();
+    let client = match written.client.as_slice() {
+        [] => vec!["client_id".into(), "azp".into()],
+        named => named.iter().map(|claim| claim.as_str().into()).collect(),
+    };
+    Identity {
+        subject: written.subject.as_deref().unwrap_or("sub").into(),
+        client: client.into(),
+        team: written.team.map(Into::into),
+    }
+}
+
+/// The headers of `spec.forward.claims`, read from the document itself: if the object is broken elsewhere, clients still
+/// must not set them on other routes to the same upstreams.
+fn identity_headers(document: &Map<String, Value>) -> Vec<HeaderName> {
+    let claims = document.get("spec").and_then(|spec| spec.get("forward")?.get("claims")?.as_array());
+    let names = claims.into_iter().flatten().filter_map(|claim| claim.get("header")?.as_str());
+    let mut names: Vec<HeaderName> = names.filter_map(|name| headers::identity(name).ok()).collect();
+    names.sort_unstable_by(|one, other| one.as_str().cmp(other.as_str()));
+    names.dedup();
+    names
+}
