@@ -4,6 +4,7 @@
 //! `proxy`); what went wrong in our own surroundings is a fault.
 
 mod code;
+mod nearest;
 mod path;
 #[cfg(test)]
 mod tests;
@@ -12,6 +13,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 pub use code::Code;
+pub use nearest::nearest;
 pub use path::{FieldPath, PathStep};
 
 use crate::name::ObjectKey;

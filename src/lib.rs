@@ -16,6 +16,7 @@ pub mod proxy;
 pub mod resources;
 pub mod secret;
 pub mod snapshot;
+pub mod sources;
 pub mod state;
 pub mod tasks;
 pub mod telemetry;

@@ -1,6 +1,6 @@
 //! How findings are ordered and written.
 
-use super::{Code, FieldPath, Finding, Findings};
+use super::{Code, FieldPath, Finding, Findings, nearest};
 use crate::name::{Kind, ObjectKey};
 
 #[test]
@@ -37,4 +37,24 @@ fn every_code_has_its_own_name_and_is_explained() {
     for code in Code::ALL {
         assert!(!code.cause().is_empty() && !code.cure().is_empty(), "{code}");
     }
+}
+
+#[test]
+fn a_mistyped_word_is_taken_for_the_nearest_known_one() {
+    let known = ["hosts", "rules", "auth", "upstreams", "policyRef"];
+    for (word, meant) in [
+        ("host", Some("hosts")),
+        ("hostss", Some("hosts")),
+        ("ruels", Some("rules")),
+        ("Auth", Some("auth")),
+        ("policyref", Some("policyRef")),
+        ("policy_ref", Some("policyRef")),
+        ("backends", None),
+        ("x", None),
+        ("", None),
+        ("hostile", None),
+    ] {
+        assert_eq!(nearest(word, known), meant, "{word}");
+    }
+    assert_eq!(nearest(&"a".repeat(65), ["a".repeat(66).as_str()]), None, "too long to compare");
 }

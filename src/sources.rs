@@ -1,0 +1,3 @@
+//! Brings objects in: kube watches, files, key sets, endpoints.
+
+pub mod files;

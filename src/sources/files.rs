@@ -1,0 +1,4 @@
+//! Files and folders of YAML.
+
+pub mod places;
+pub mod yaml;
