@@ -9,7 +9,7 @@ use super::super::{Counters, Outcome};
 fn count(counters: &Counters, thread: usize, rule: &str, status: u16, reason: &'static str, micros: u64) {
     let worker = counters.workers().nth(thread).unwrap();
     let duration = Duration::from_micros(micros);
-    worker.request(Outcome { rule: &Arc::from(rule), status, reason, duration });
+    worker.request(Outcome { rule: &Arc::from(rule), status, reason, duration, token: None });
 }
 
 fn text(counters: &Counters) -> String {
