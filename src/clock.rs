@@ -149,6 +149,14 @@ impl Clock {
         }
     }
 
+    /// Waits until the monotonic clock shows `end`.
+    pub fn sleep_until(&self, end: Tick) -> Pin<Box<dyn Future<Output = ()> + Send>> {
+        match &self.source {
+            Source::System { .. } => Box::pin(tokio::time::sleep(end.since(self.tick()))),
+            Source::Manual(clock) => Box::pin(Arc::clone(clock).sleep_until(end)),
+        }
+    }
+
     /// The result of `future`, or `None` if it takes longer than `limit`.
     pub async fn timeout<F: Future>(&self, limit: Duration, future: F) -> Option<F::Output> {
         let mut sleep = self.sleep(limit);

@@ -1,6 +1,6 @@
 //! The hand-driven clock: time that stands still until a test moves it.
 
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -43,9 +43,13 @@ impl ManualClock {
         *self.tick.borrow()
     }
 
-    pub(super) fn sleep(self: std::sync::Arc<Self>, duration: Duration) -> impl Future<Output = ()> + Send {
+    pub(super) fn sleep(self: Arc<Self>, duration: Duration) -> impl Future<Output = ()> + Send {
+        let end = self.tick() + duration;
+        self.sleep_until(end)
+    }
+
+    pub(super) fn sleep_until(self: Arc<Self>, end: Tick) -> impl Future<Output = ()> + Send {
         let mut ticks = self.tick.subscribe();
-        let end = *ticks.borrow() + duration;
         async move {
             // The sender lives as long as `self`, which this future keeps: waiting cannot fail.
             let _clock = self;

@@ -62,6 +62,8 @@ codes! {
         => "Use a Service with a selector, or with EndpointSlices that have IP addresses; for names use url.",
     EgressForbidden: "The URL leads to an address that the installation does not allow."
         => "Use a Service reference for targets in the cluster, or have the operator extend --egress-allow.",
+    NameNotResolved: "The host name of a URL cannot be looked up."
+        => "Check its spelling and the name servers; addresses that were found before stay in use.",
     InvalidExpression: "The CEL expression does not compile, uses what is not declared, or may cost too much."
         => "Correct the expression at the place shown; docs/reference.md lists what it may use.",
     UnsafePolicy: "The policy would accept tokens that no strict gateway should."

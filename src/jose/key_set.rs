@@ -1,6 +1,7 @@
 //! The keys of one issuer, and the choice of the one that a token may have been signed with.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use aws_lc_rs::digest::{Context, SHA256};
 use thiserror::Error;
@@ -16,10 +17,11 @@ const MAX_BYTES: usize = 1024 * 1024;
 const MAX_KEYS: usize = 256;
 
 /// The keys of one issuer. Keys of different issuers are never in one set: a token is judged by its own issuer's alone.
-#[derive(Debug, Default)]
+/// Clones share them.
+#[derive(Clone, Debug, Default)]
 pub struct KeySet {
     /// Sorted by `kid`, then thumbprint; no `kid` is there twice.
-    keys: Vec<VerificationKey>,
+    keys: Arc<[VerificationKey]>,
     content_hash: [u8; 32],
 }
 
@@ -96,7 +98,7 @@ impl KeySet {
             context.update(key.thumbprint().as_bytes());
             key.algorithms().for_each(|algorithm| context.update(algorithm.as_str().as_bytes()));
         }
-        Self { keys, content_hash: array(context.finish().as_ref()) }
+        Self { keys: keys.into(), content_hash: array(context.finish().as_ref()) }
     }
 
     /// The one key that may have signed the token. Looked for in this set only, by the exact `kid`; without one, only if
@@ -106,7 +108,7 @@ impl KeySet {
         if !expectation.algorithms().contains(&algorithm) {
             return Err(Reason::AlgNotAllowed);
         }
-        let named = match (token.kid(), self.keys.as_slice()) {
+        let named = match (token.kid(), &*self.keys) {
             (_, [only]) if only.is_shared() => Some(only),
             (Some(kid), _) => Some(self.find(kid).ok_or(Reason::UnknownKid)?),
             (None, _) => None,
@@ -137,12 +139,12 @@ impl KeySet {
     }
 
     /// How many keys are usable.
-    pub const fn len(&self) -> usize {
+    pub fn len(&self) -> usize {
         self.keys.len()
     }
 
     /// Whether no key is usable.
-    pub const fn is_empty(&self) -> bool {
+    pub fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
 
