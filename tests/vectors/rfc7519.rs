@@ -8,6 +8,8 @@ use bearward::jose::{Algorithm, Expectation, Profile, Reason, Terms, Token};
 use super::{assert_refused, assert_verified, examples, key_set, text};
 
 const DATA: &str = include_str!("rfc7519.json");
+/// What the claims of section 3.1 say.
+const EXPIRY: i64 = 1_300_819_380;
 
 #[test]
 fn the_signed_example_verifies() {
@@ -37,7 +39,6 @@ fn section_3_1_a_token_for_nobody_is_no_access_token() {
         let token = Token::parse(text(example, "compact")).unwrap();
         Expectation::new(terms).unwrap().verify(token, &keys, UnixTime::from_secs(now)).map(|_| ())
     };
-    const EXPIRY: i64 = 1_300_819_380;
     assert_eq!(judge(Profile::Rfc9068, "joe", EXPIRY - 1), Err(Reason::WrongTyp));
     assert_eq!(judge(Profile::Generic, "Joe", EXPIRY - 1), Err(Reason::IssUnknown));
     assert_eq!(judge(Profile::Generic, "joe", EXPIRY - 1), Err(Reason::AudInvalid));
