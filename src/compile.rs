@@ -29,6 +29,7 @@ mod notes;
 mod oracle;
 mod ownership;
 mod policies;
+mod retired;
 mod secrets;
 mod services;
 mod spelling;

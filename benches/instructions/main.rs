@@ -1,16 +1,18 @@
-//! Instruction counts of what a request costs beyond forwarding it: the match, and the check of its token.
+//! Instruction counts of what a request costs beyond forwarding it, the match and the check of its token; and of compiling.
 //!
 //! Counts do not change with the machine's load; `benches/run.sh` prints them.
 
 #![expect(missing_docs, reason = "the macros make functions without any")]
 #![expect(clippy::unwrap_used, reason = "a benchmark ends at the first surprise")]
 
+mod resources;
 mod tables;
 mod tokens;
 
 use std::hint::black_box;
 use std::sync::Arc;
 
+use bearward::compile::Compiler;
 use bearward::jose::{Expectation, KeySet, Token, TokenHash};
 use bearward::snapshot::Hosts;
 use gungraun::{library_benchmark, library_benchmark_group, main};
@@ -56,9 +58,25 @@ fn parse_key_set(text: String) -> usize {
     KeySet::parse(black_box(text.as_bytes())).map_or(0, |(set, _)| set.len())
 }
 
+#[library_benchmark]
+#[bench::ten_thousand_routes(resources::cold())]
+fn compile_from_nothing(mut compiler: Compiler) -> Compiler {
+    black_box(compiler.compile());
+    compiler
+}
+
+#[library_benchmark]
+#[bench::among_ten_thousand_routes(resources::warm())]
+fn compile_one_edit(mut compiler: Compiler) -> Compiler {
+    compiler.apply(resources::edit(2));
+    black_box(compiler.compile());
+    compiler
+}
+
 library_benchmark_group!(name = matching, benchmarks = match_request);
 library_benchmark_group!(
     name = validating,
     benchmarks = [validate_new_token, everything_before_the_signature, hash_of_a_token, parse_key_set]
 );
-main!(library_benchmark_groups = [matching, validating]);
+library_benchmark_group!(name = compiling, benchmarks = [compile_from_nothing, compile_one_edit]);
+main!(library_benchmark_groups = [matching, validating, compiling]);

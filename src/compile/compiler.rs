@@ -15,6 +15,7 @@ use super::link::Linker;
 use super::models::ModelNode;
 use super::ownership::{Age, Ownership};
 use super::policies::PolicyNode;
+use super::retired::Retired;
 use super::services;
 use super::unit::{self, Expressions, ModelUnit, PolicyUnit, RouteUnit, Unit};
 use super::users::Users;
@@ -42,9 +43,7 @@ pub struct Compiler {
     identity: IdentityNames,
     verdicts: BTreeMap<ObjectKey, Arc<Verdict>>,
     snapshot: Arc<Snapshot>,
-    /// Snapshots that a thread may still hold. Each is freed here once nobody else has it, since freeing one may take
-    /// milliseconds, which no request should pay. A data thread holds at most one, so there are few.
-    retired: Vec<Arc<Snapshot>>,
+    retired: Retired,
 }
 
 /// What one round has to do.
@@ -83,7 +82,7 @@ impl Compiler {
             identity: IdentityNames::default(),
             verdicts: BTreeMap::new(),
             snapshot: Arc::default(),
-            retired: Vec::new(),
+            retired: Retired::default(),
         }
     }
 
@@ -100,6 +99,18 @@ impl Compiler {
     /// Everything that came in, and its change log.
     pub const fn resources(&self) -> &Resources {
         &self.resources
+    }
+
+    /// From now on, look-ups that `omitted` picks leave no trace.
+    #[cfg(test)]
+    pub(super) fn without_edges(&mut self, omitted: fn(&crate::resources::Lookup) -> bool) {
+        self.resources.without_edges(omitted);
+    }
+
+    /// How many replaced things are kept for whoever may still look at them.
+    #[cfg(test)]
+    pub(super) fn retired(&self) -> usize {
+        self.retired.len()
     }
 
     /// Compiles what came in since the last call.
@@ -258,7 +269,8 @@ impl Compiler {
                     upstream.endpoints.store(Arc::new(endpoints));
                 }
                 let before = self.ports.insert(port.clone(), state.clone());
-                has_changed |= before.is_none_or(|before| before != state);
+                // Whoever needs a port for the first time is compiled anew in this round anyway.
+                has_changed |= before.is_some_and(|before| before != state);
             }
             if !is_held {
                 continue;
@@ -295,7 +307,7 @@ impl Compiler {
         for key in std::mem::take(&mut round.policies) {
             let Some(node) = self.policies.get_mut(&key) else { continue };
             let mut reading = self.resources.reading();
-            node.fill(&key, &mut reading, &self.settings);
+            node.fill(&key, &mut reading, &self.settings, &mut self.retired);
             let log = reading.into_log();
             if !node.filled.named.is_empty() {
                 self.users.collect(&key, &mut round.judged);
@@ -450,7 +462,7 @@ impl Compiler {
     }
 
     fn publish(&mut self, round: &mut Round) -> Arc<Snapshot> {
-        self.retired.retain(|snapshot| Arc::strong_count(snapshot) > 1);
+        self.retired.sweep();
         let touched = self.linker.take_touched();
         let shards: BTreeSet<usize> = touched.iter().map(HostPattern::shard).collect();
         (round.work.hosts, round.work.shards) = (touched.len(), shards.len());
@@ -461,7 +473,7 @@ impl Compiler {
             let id = SnapshotId(self.snapshot.id.0.saturating_add(1));
             let hosts = self.linker.hosts().clone();
             let snapshot = Arc::new(Snapshot { id, hosts, identity_headers });
-            self.retired.push(std::mem::replace(&mut self.snapshot, snapshot));
+            self.retired.snapshot(std::mem::replace(&mut self.snapshot, snapshot));
         }
         Arc::clone(&self.snapshot)
     }

@@ -14,6 +14,7 @@ use super::link::{Link, Slot};
 use super::models::ModelNode;
 use super::ownership::{Age, Owner};
 use super::policies::PolicyNode;
+use super::retired::Retired;
 use super::services;
 use super::unit::{self, Expressions, RouteUnit, Unit};
 use super::verdicts::{self, RouteNode, World};
@@ -99,7 +100,7 @@ fn policies(
 ) -> Policies {
     let joined = units.into_iter().map(|(key, unit)| {
         let mut node = PolicyNode::join(unit, &key, cells);
-        node.fill(&key, &mut resources.reading(), settings);
+        node.fill(&key, &mut resources.reading(), settings, &mut Retired::default());
         (key, node)
     });
     joined.collect()

@@ -9,6 +9,7 @@ use http::HeaderName;
 use super::Settings;
 use super::cells::{ApiKeyCell, Cells, Held, SecretKeys, Selection};
 use super::notes::{At, Notes, Problem};
+use super::retired::Retired;
 use super::secrets::{self, Use};
 use super::unit::{EntryDraft, KeysDraft, PolicyDraft, PolicyUnit, TakesDraft, skipped_key};
 use crate::api;
@@ -70,11 +71,18 @@ impl PolicyNode {
     }
 
     /// Fills the cells from the Secrets of now, and says what is wrong with them.
-    pub(super) fn fill(&mut self, key: &ObjectKey, reading: &mut Reading<'_>, settings: &Settings) {
+    pub(super) fn fill(
+        &mut self,
+        key: &ObjectKey,
+        reading: &mut Reading<'_>,
+        settings: &Settings,
+        retired: &mut Retired,
+    ) {
         let mut filling = Filling {
             namespace: &key.namespace,
             reading,
             settings,
+            retired,
             notes: Notes::new(key.clone()),
             named: BTreeSet::new(),
             chosen: BTreeSet::new(),
@@ -148,6 +156,7 @@ struct Filling<'a, 'r> {
     namespace: &'a Arc<str>,
     reading: &'a mut Reading<'r>,
     settings: &'a Settings,
+    retired: &'a mut Retired,
     notes: Notes,
     named: BTreeSet<ObjectKey>,
     chosen: BTreeSet<ObjectKey>,
@@ -208,7 +217,7 @@ impl Filling<'_, '_> {
     fn api_keys(&mut self, selector: &BTreeMap<String, String>, cell: &ApiKeyCell, at: &At<'_>) {
         if let Some(problem) = secrets::not_granted(self.reading, self.namespace, self.settings) {
             let code = self.notes.error(at, problem);
-            cell.store(Arc::new(AcceptedApiKeys::Unavailable(code)));
+            self.retired.keys(cell.swap(Arc::new(AcceptedApiKeys::Unavailable(code))));
             return;
         }
         let offered = self.reading.namespace(Kind::Secret, self.namespace).filter(|object| Use::ApiKey.is_of(object));
@@ -250,7 +259,7 @@ impl Filling<'_, '_> {
             self.notes.error(at, Problem::plain(Code::DuplicateKeyId, cause));
         }
         let (set, _) = ApiKeySet::new(unique);
-        cell.store(Arc::new(AcceptedApiKeys::Known(set)));
+        self.retired.keys(cell.swap(Arc::new(AcceptedApiKeys::Known(set))));
     }
 }
 

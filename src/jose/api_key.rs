@@ -55,6 +55,11 @@ impl<'a> ApiKey<'a> {
         if checksum::of(checked) == checksum { Ok(Self { id, secret }) } else { Err(Reason::KeyChecksum) }
     }
 
+    /// What a record keeps of the key, as [`NewApiKey::hash`] has it.
+    pub fn hash(&self) -> String {
+        record::format_hash(&sha256(self.secret.as_bytes()))
+    }
+
     /// The public part, by which the key is found. Safe to log.
     pub const fn id(&self) -> &'a str {
         self.id

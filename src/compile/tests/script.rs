@@ -8,9 +8,7 @@ use super::stage::{
 };
 use crate::finding::{Code, Severity};
 use crate::name::Kind;
-use crate::resources::{
-    DnsName, KeyPlace, KeySource, Object, Report, ReportFinding, ReportKey, Scope, Update, Version,
-};
+use crate::resources::{DnsName, KeyPlace, KeySource, Object, Report, ReportFinding, ReportKey, Update, Version};
 
 /// One thing that happens.
 #[derive(Clone, Debug)]
@@ -308,11 +306,6 @@ fn draw_secret(name: &str, choices: &mut Choices) -> Object {
         3 => credential(name, &json!({"keys": KEY_SET, "key": "sk-1\n"})),
         _ => credential(name, &json!({"keys": "nothing", "key": *choices.one(&["sk-2", ""])})),
     }
-}
-
-/// The scope that has an object of this draw.
-pub(super) fn scope(drawn: &Drawn) -> (Scope, crate::name::ObjectKey) {
-    (watch(drawn.kind), draw(drawn).key().clone())
 }
 
 #[test]

@@ -5,8 +5,8 @@
 //! it, unreadable methods and headers with every method and header. Such a claim comes before all others of its path, since
 //! what it leaves out might have been the more specific.
 //!
-//! The limit: where no beginning of the path can be read at all, the claim is for the whole host, and a rule with a longer
-//! path of its own keeps its requests.
+//! The limit: where no beginning of a path can be read at all, the claim is for the whole host, and a rule with a longer
+//! path of its own keeps its requests. Closing those too would let one typo take every route of a host down.
 
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
@@ -151,56 +151,90 @@ fn sorted(mut methods: Vec<Method>, mut headers: Vec<(HeaderName, HeaderValue)>)
 
 /// The claims of each rule of an object that is not well-formed, as far as they can be read, with the rules' names.
 pub(super) fn salvage(spec: Option<&Value>) -> Vec<(Box<str>, Vec<Claim>)> {
-    let everything = || vec![Claim::everything(Reading::Part)];
     let Some(rules) = spec.and_then(|spec| spec.get("rules")?.as_array()).filter(|rules| !rules.is_empty()) else {
-        return vec![("?".into(), everything())];
+        return vec![("?".into(), vec![Claim::everything(Reading::Part)])];
     };
     let salvaged = rules.iter().map(|rule| {
         let name = rule.get("name").and_then(Value::as_str).unwrap_or("?");
-        let claims = match rule.as_object().map(|rule| rule.get("matches")) {
-            Some(None | Some(Value::Null)) => vec![Claim::everything(Reading::Whole)],
-            Some(Some(Value::Array(matches))) if matches.is_empty() => vec![Claim::everything(Reading::Whole)],
-            Some(Some(Value::Array(matches))) => matches.iter().enumerate().map(salvage_match).collect(),
-            Some(Some(_)) | None => everything(),
-        };
-        (name.into(), claims)
+        (name.into(), salvage_rule(rule))
     });
     salvaged.collect()
 }
 
-fn salvage_match((entry, written): (usize, &Value)) -> Claim {
-    let entry = Some(entry);
-    let Value::Object(written) = written else { return Claim { entry, ..Claim::everything(Reading::Part) } };
-    let is_known = written.keys().all(|name| matches!(name.as_str(), "path" | "methods" | "headers"));
-    let (path, path_reading) = salvage_path(written.get("path"));
-    match salvage_conditions(written) {
-        Some(conditions) if is_known && path_reading == Reading::Whole => {
-            Claim { path, conditions, reading: Reading::Whole, entry }
-        }
-        Some(_) | None => Claim { path, conditions: Conditions::default(), reading: Reading::Part, entry },
+fn salvage_rule(rule: &Value) -> Vec<Claim> {
+    const KNOWN: [&str; 8] = ["name", "matches", "auth", "request", "response", "timeouts", "backends", "redirect"];
+    let Value::Object(rule) = rule else { return vec![Claim::everything(Reading::Part)] };
+    let matches = match rule.get("matches") {
+        None | Some(Value::Null) => &[],
+        Some(Value::Array(matches)) => matches.as_slice(),
+        Some(unreadable) => return vec![part(any_path(unreadable))],
+    };
+    if !matches.is_empty() {
+        return matches.iter().enumerate().map(salvage_match).collect();
+    }
+    match unknown(rule, &KNOWN) {
+        // `match: {path: …}`, perhaps.
+        Some(meant) => vec![part(meant)],
+        None => vec![Claim::everything(Reading::Whole)],
     }
 }
 
-fn salvage_path(path: Option<&Value>) -> (PathMatch, Reading) {
-    match path {
-        None | Some(Value::Null) => (root(), Reading::Whole),
-        Some(Value::Object(path)) => {
-            let is_known = path.keys().all(|name| matches!(name.as_str(), "type" | "value"));
-            let kind = match path.get("type") {
-                None | Some(Value::Null) => Some(api::PathMatchType::Prefix),
-                Some(Value::String(kind)) if kind == "Prefix" => Some(api::PathMatchType::Prefix),
-                Some(Value::String(kind)) if kind == "Exact" => Some(api::PathMatchType::Exact),
-                Some(_) => None,
-            };
-            let value = path.get("value").and_then(Value::as_str).unwrap_or_default();
-            match kind.filter(|_| is_known).and_then(|kind| whole_path(kind, value)) {
-                Some(path) => (path, Reading::Whole),
-                None => (beginning(value), Reading::Part),
-            }
-        }
-        // `path: /orders` is what many would write.
-        Some(Value::String(value)) => (beginning(value), Reading::Part),
-        Some(Value::Bool(_) | Value::Number(_) | Value::Array(_)) => (root(), Reading::Part),
+/// The claim of something that says no more than this of its path.
+fn part(path: &str) -> Claim {
+    Claim { path: beginning(path), ..Claim::everything(Reading::Part) }
+}
+
+fn salvage_match((entry, written): (usize, &Value)) -> Claim {
+    let entry = Some(entry);
+    let Value::Object(written) = written else { return Claim { entry, ..part(any_path(written)) } };
+    let path = match (written.get("path"), unknown(written, &["path", "methods", "headers"])) {
+        (path, None) => salvage_path(path),
+        (None, Some(meant)) => Err(meant),
+        (Some(path), Some(_)) => salvage_path(Some(path)).and_then(|_| Err(any_path(path))),
+    };
+    match (path, salvage_conditions(written)) {
+        (Ok(path), Some(conditions)) => Claim { path, conditions, reading: Reading::Whole, entry },
+        (Ok(path), None) => Claim { path, entry, ..Claim::everything(Reading::Part) },
+        (Err(path), _) => Claim { entry, ..part(path) },
+    }
+}
+
+/// The path, or what there is of it.
+fn salvage_path(path: Option<&Value>) -> Result<PathMatch, &str> {
+    let path = match path {
+        None | Some(Value::Null) => return Ok(root()),
+        Some(path) => path,
+    };
+    let written = path.as_object().filter(|written| unknown(written, &["type", "value"]).is_none());
+    let whole = written.and_then(|written| {
+        let kind = match written.get("type") {
+            None | Some(Value::Null) => api::PathMatchType::Prefix,
+            Some(Value::String(kind)) if kind == "Prefix" => api::PathMatchType::Prefix,
+            Some(Value::String(kind)) if kind == "Exact" => api::PathMatchType::Exact,
+            Some(_) => return None,
+        };
+        whole_path(kind, written.get("value")?.as_str()?)
+    });
+    whole.ok_or_else(|| match path.get("value").and_then(Value::as_str) {
+        Some(value) => value,
+        None => any_path(path),
+    })
+}
+
+/// What may be meant as a path in the members that are not known; `None` if all are.
+fn unknown<'a>(written: &'a Map<String, Value>, known: &[&str]) -> Option<&'a str> {
+    let mut unknown = written.iter().filter(|(name, _)| !known.contains(&name.as_str())).peekable();
+    unknown.peek()?;
+    Some(unknown.map(|(_, value)| any_path(value)).find(|path| !path.is_empty()).unwrap_or_default())
+}
+
+/// The first text anywhere within that begins like a path; empty if there is none.
+fn any_path(written: &Value) -> &str {
+    match written {
+        Value::String(text) if text.starts_with('/') => text,
+        Value::Array(items) => items.iter().map(any_path).find(|path| !path.is_empty()).unwrap_or_default(),
+        Value::Object(members) => members.values().map(any_path).find(|path| !path.is_empty()).unwrap_or_default(),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => "",
     }
 }
 
@@ -256,16 +290,20 @@ mod tests {
             (json!({"path": {"value": "a/b"}}), "^/a/b [] 0 part"),
             (json!({"path": {"value": "/a/b%2fc"}}), "^/a [] 0 part"),
             (json!({"path": {"value": 7}}), "^/ [] 0 part"),
-            (json!({"path": {"vaule": "/a"}}), "^/ [] 0 part"),
+            (json!({"path": {"vaule": "/a/b"}}), "^/a/b [] 0 part"),
+            (json!({"pth": {"value": "/a/b"}}), "^/a/b [] 0 part"),
+            (json!({"paths": [{"value": 7}, {"value": "/a"}]}), "^/a [] 0 part"),
+            (json!({"query": {"a": "b"}}), "^/ [] 0 part"),
             (json!({"path": {"value": "/a", "regex": true}}), "^/a [] 0 part"),
-            (json!({"path": ["/a"]}), "^/ [] 0 part"),
+            (json!({"path": ["/a"]}), "^/a [] 0 part"),
             // Methods and headers that cannot be read are no condition, nor is the other of the two then.
             (json!({"path": {"value": "/a"}, "methods": "GET"}), "^/a [] 0 part"),
             (json!({"path": {"value": "/a"}, "methods": ["G T"]}), "^/a [] 0 part"),
             (json!({"path": {"value": "/a"}, "methods": ["GET"], "headers": [{"name": "A"}]}), "^/a [] 0 part"),
             (json!({"methods": ["GET"], "headers": [{"name": "A", "value": "b", "type": "x"}]}), "^/ [] 0 part"),
             (json!({"path": {"value": "/a"}, "method": ["GET"]}), "^/a [] 0 part"),
-            (json!("/a"), "^/ [] 0 part"),
+            (json!("/a"), "^/a [] 0 part"),
+            (json!(7), "^/ [] 0 part"),
         ] {
             assert_eq!(claimed(&written), expected, "{written}");
         }
@@ -279,6 +317,7 @@ mod tests {
             (json!({"rules": {"name": "r"}}), Reading::Part),
             (json!({"rules": ["r"]}), Reading::Part),
             (json!({"rules": [{"name": "r", "matches": {"path": {}}}]}), Reading::Part),
+            (json!({"rules": [{"name": "r", "match": [{"path": {}}]}]}), Reading::Part),
             // This one is what was written.
             (json!({"rules": [{"name": "r"}]}), Reading::Whole),
             (json!({"rules": [{"matches": []}]}), Reading::Whole),
@@ -287,6 +326,9 @@ mod tests {
             let salvaged = salvage(Some(&spec));
             assert_eq!(salvaged.len(), 1, "{spec}");
             assert_eq!(salvaged[0].1, [super::Claim::everything(expected)], "{spec}");
+        }
+        for rule in [json!({"matches": {"path": {"value": "/a"}}}), json!({"match": [{"path": "/a"}], "auth": {}})] {
+            assert_eq!(salvage(Some(&json!({"rules": [rule]})))[0].1, [super::part("/a")], "{rule}");
         }
         assert_eq!(salvage(None)[0].1, [super::Claim::everything(Reading::Part)]);
     }

@@ -116,17 +116,18 @@ impl<'a> Judge<'a> {
             if !places.contains(&self.found.place) {
                 continue;
             }
-            let keys = keys.load();
-            let known = match keys.as_ref() {
-                AcceptedApiKeys::Known(known) => known,
-                AcceptedApiKeys::Unavailable(code) => {
-                    refused = refused.or_closer(Verdict::KeysClosed(*code));
+            let loaded = keys.load();
+            let keys = match loaded.as_ref() {
+                AcceptedApiKeys::Known(keys) => keys,
+                AcceptedApiKeys::Unavailable(_) => {
+                    refused = refused.or_closer(Verdict::Unavailable);
                     continue;
                 }
             };
-            match known.verify(&key, exchange.time()) {
+            match keys.verify(&key, exchange.time()) {
                 Ok(claims) => return Ok(Accepted { identity: Identity::Key(Arc::clone(claims)), entry: place }),
-                // Known to one entry and out of its time says more than unknown to another.
+                // Known to one entry and out of its time says more than unknown to another, but unknown to one says
+                // nothing where another cannot be asked.
                 Err(Reason::KeyUnknown) => refused = refused.or_closer(Verdict::Token(Reason::KeyUnknown)),
                 Err(reason) => refused = Verdict::Token(reason),
             }

@@ -7,13 +7,12 @@ use http::StatusCode;
 
 use super::Closed;
 use super::missing::Missing;
-use crate::finding::Code;
 use crate::jose::Reason;
 use crate::proxy::refusal::Refusal;
 use crate::snapshot::Policy;
 
-/// What `Retry-After` says while API keys may not be read: somebody has to grant it.
-const KEYS_CLOSED_TIME: Duration = Duration::from_secs(10);
+/// A namespace that does not let its Secrets be read is asked again this often.
+const FORBIDDEN_RETRY: Duration = Duration::from_secs(30);
 
 /// Why one way in was closed, in order of how far a request came on it.
 #[derive(Clone, Debug)]
@@ -26,8 +25,8 @@ pub(super) enum Verdict {
     Limited(Duration),
     /// It cannot be judged with the keys that are known.
     Missing(Missing),
-    /// The API keys that it would be one of may not be read, as this finding says.
-    KeysClosed(Code),
+    /// The Secrets with the keys of an entry may not be read: nobody can be told that his key is wrong.
+    Unavailable,
     /// The token is good, but the rule's claims or expression refuse it.
     Denied(&'static str),
     /// The token is good, but lacks some of these scopes of this policy.
@@ -45,9 +44,10 @@ impl Verdict {
             Self::NoEntry => 0,
             Self::Token(_) => 1,
             Self::Limited(_) => 2,
-            Self::Missing(_) | Self::KeysClosed(_) => 3,
-            Self::Denied(_) => 4,
-            Self::Scopes(..) => 5,
+            Self::Unavailable => 3,
+            Self::Missing(_) => 4,
+            Self::Denied(_) => 5,
+            Self::Scopes(..) => 6,
         }
     }
 
@@ -64,11 +64,10 @@ impl Verdict {
             Self::Limited(wait) => {
                 Refusal::because(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", "source_limited").retry_after(wait)
             }
-            Self::Missing(missing) => return Closed::Missing(missing),
-            Self::KeysClosed(code) => {
-                Refusal::because(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable", code.as_str())
-                    .retry_after(KEYS_CLOSED_TIME)
+            Self::Unavailable => {
+                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable").retry_after(FORBIDDEN_RETRY)
             }
+            Self::Missing(missing) => return Closed::Missing(missing),
             Self::Denied(reason) => Refusal::because(StatusCode::FORBIDDEN, "access_denied", reason),
             Self::Scopes(needed, policy) => {
                 let challenge = policy.challenges.insufficient_scope(&needed);

@@ -62,7 +62,7 @@ struct Good {
     url: String,
     validators: Validators,
     /// As of when it is.
-    as_of: Moment,
+    origin: Origin,
     /// When it was last fetched, or an answer came that is no newer: from then on it grows stale.
     confirmed: Moment,
 }
@@ -72,6 +72,13 @@ struct Good {
 struct Moment {
     wall: UnixTime,
     tick: Tick,
+}
+
+/// When the origin gave an answer: so long before it was asked for as a cache on the way had held it.
+#[derive(Clone, Copy)]
+struct Origin {
+    asked: Moment,
+    age: Duration,
 }
 
 /// Why a round begins.
@@ -151,7 +158,7 @@ impl Keeper {
         let Freshness { age, remaining } = match fetched {
             Fetched::NotModified(freshness) => {
                 if let Some(good) = &mut self.good {
-                    good.as_of = good.as_of.later(begun.before(freshness.age));
+                    good.origin = good.origin.later(Origin { asked: begun, age: freshness.age });
                     good.confirmed = begun;
                 }
                 freshness
@@ -163,12 +170,12 @@ impl Keeper {
                 if set.is_empty() {
                     return Err(Failure::NoUsableKeys { place: place(), skipped });
                 }
-                let as_of = begun.before(document.freshness.age);
+                let origin = Origin { asked: begun, age: document.freshness.age };
                 match &mut self.good {
-                    Some(good) if as_of.tick < good.as_of.tick => good.confirmed = begun,
+                    Some(good) if origin.is_before(good.origin) => good.confirmed = begun,
                     good => {
                         let validators = document.validators;
-                        *good = Some(Good { set, skipped, url, validators, as_of, confirmed: begun });
+                        *good = Some(Good { set, skipped, url, validators, origin, confirmed: begun });
                     }
                 }
                 document.freshness
@@ -313,7 +320,7 @@ impl Keeper {
         let next = self.clock.now().plus(next.since(self.clock.tick()));
         self.cell.store(match self.usable() {
             Some(good) => {
-                AcceptedKeys::Known { set: good.set.clone(), as_of: AsOf::Fetch { began: good.as_of.wall, next } }
+                AcceptedKeys::Known { set: good.set.clone(), as_of: AsOf::Fetch { began: good.origin.wall(), next } }
             }
             None => AcceptedKeys::Unavailable {
                 code: self.failure.as_ref().map_or(Code::KeysUnavailable, Failure::code),
@@ -327,7 +334,7 @@ impl Keeper {
         let in_use = match self.usable() {
             Some(good) => InUse::Keys {
                 skipped: &good.skipped,
-                as_of: good.as_of.wall,
+                as_of: good.origin.wall(),
                 until: good.confirmed.wall.plus(self.max_stale),
             },
             None => InUse::Nothing,
@@ -354,13 +361,21 @@ impl Keeper {
     }
 }
 
-impl Moment {
-    /// This much earlier.
-    fn before(self, age: Duration) -> Self {
-        Self { wall: self.wall.minus(age), tick: self.tick - age }
+impl Origin {
+    /// By the wall clock.
+    fn wall(self) -> UnixTime {
+        self.asked.wall.minus(self.age)
+    }
+
+    /// Whether this is the earlier, by the clock that nobody sets. It starts at zero, so what was before it shows only as
+    /// an age.
+    fn is_before(self, other: Self) -> bool {
+        let now = self.asked.tick.max(other.asked.tick);
+        let age = |origin: Self| now.since(origin.asked.tick).saturating_add(origin.age);
+        age(self) > age(other)
     }
 
     fn later(self, other: Self) -> Self {
-        if other.tick >= self.tick { other } else { self }
+        if other.is_before(self) { self } else { other }
     }
 }

@@ -1,0 +1,58 @@
+//! `bearward keys`: makes API keys and signing keys, and hashes a key for a record.
+
+pub mod api_key;
+pub mod hash;
+pub mod signing;
+#[cfg(test)]
+mod tests;
+
+use std::io::ErrorKind;
+
+use thiserror::Error;
+
+use super::{FileError, PrivateKeyError};
+use crate::jose::{InvalidApiKey, NoRandomness, Reason, SigningKeyError};
+
+/// Why a key could not be made or hashed.
+#[derive(Debug, PartialEq, Eq, Error)]
+pub enum KeysError {
+    /// A file could not be written.
+    #[error(transparent)]
+    File(#[from] FileError),
+    /// The signing key could not be made.
+    #[error(transparent)]
+    PrivateKey(#[from] PrivateKeyError),
+    /// The signing key could not be made.
+    #[error(transparent)]
+    Key(#[from] SigningKeyError),
+    /// The source of randomness failed.
+    #[error(transparent)]
+    NoRandomness(#[from] NoRandomness),
+    /// What the record was to say, no record may say.
+    #[error(transparent)]
+    Record(#[from] InvalidApiKey),
+    /// A key that is good for longer is forgotten before it ends.
+    #[error("the key would live longer than a year (8760h)")]
+    LivesTooLong,
+    /// The time of expiry is beyond any calendar.
+    #[error("the time of expiry is no date")]
+    NoDate,
+    /// The label decides what a Secret is, and is set by the command.
+    #[error("the label bearward.dev/use is set by the command itself")]
+    ReservedLabel,
+    /// What was read is no API key.
+    #[error("not an API key: {}", .0.meaning())]
+    NotApiKey(Reason),
+    /// The key could not be read.
+    #[error("the key cannot be read: {0}")]
+    Input(ErrorKind),
+    /// What was made could not be written.
+    #[error("cannot write: {0}")]
+    Output(ErrorKind),
+}
+
+impl From<std::io::Error> for KeysError {
+    fn from(error: std::io::Error) -> Self {
+        Self::Output(error.kind())
+    }
+}
