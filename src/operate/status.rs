@@ -41,23 +41,19 @@ pub(super) struct Desired {
 }
 
 impl Known {
-    /// Of an object as the API server has it. A status that a newer version has written differently is no status of ours.
+    /// Of an object of ours as the API server has it. A status that a newer version has written differently is no status of ours.
     pub(super) fn of(kind: Kind, object: &Document) -> Option<Self> {
         let uid = object.get("metadata")?.get("uid")?.as_str()?.into();
         let status = object.get("status").cloned().unwrap_or_else(|| json!({}));
         let ours = |condition: &Condition| KINDS.contains(&condition.kind.as_str());
-        match kind {
-            Kind::ApiRoute => {
-                let mut status: ApiRouteStatus = serde_json::from_value(status).ok()?;
-                status.conditions.retain(ours);
-                Some(Self::with(uid, &status, status.observed_generation, &status.conditions))
-            }
-            Kind::TokenPolicy | Kind::ModelBackend => {
-                let mut status: PolicyStatus = serde_json::from_value(status).ok()?;
-                status.conditions.retain(ours);
-                Some(Self::with(uid, &status, status.observed_generation, &status.conditions))
-            }
-            Kind::Service | Kind::EndpointSlice | Kind::Secret => None,
+        if kind == Kind::ApiRoute {
+            let mut status: ApiRouteStatus = serde_json::from_value(status).ok()?;
+            status.conditions.retain(ours);
+            Some(Self::with(uid, &status, status.observed_generation, &status.conditions))
+        } else {
+            let mut status: PolicyStatus = serde_json::from_value(status).ok()?;
+            status.conditions.retain(ours);
+            Some(Self::with(uid, &status, status.observed_generation, &status.conditions))
         }
     }
 

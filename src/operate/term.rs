@@ -173,7 +173,7 @@ impl Terms {
     /// Starts asking for everything that a leader wants to know.
     fn ask(&self, tasks: &mut Tasks, sender: &mpsc::Sender<News>) {
         let namespace = Some(&*self.settings.namespace);
-        let leases = Resource::at("apis/coordination.k8s.io/v1", namespace, "leases").labelled(format!(
+        let leases = Resource::at("coordination.k8s.io", "v1", "Lease", namespace).labelled(format!(
             "{}={}",
             lease::REPLICA_OF,
             self.settings.class
