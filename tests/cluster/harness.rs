@@ -11,6 +11,7 @@ mod eventually;
 mod namespace;
 mod observer;
 mod process;
+mod replica;
 mod tools;
 mod user;
 
@@ -18,4 +19,5 @@ pub(crate) use control_plane::{ControlPlane, from_root};
 pub(crate) use eventually::eventually;
 pub(crate) use namespace::{Namespace, route};
 pub(crate) use observer::Observer;
+pub(crate) use replica::{Replica, judged, short};
 pub(crate) use user::User;

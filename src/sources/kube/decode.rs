@@ -63,17 +63,20 @@ fn meta(key: ObjectKey, metadata: &Map<String, Value>) -> Meta {
 }
 
 fn body(kind: Kind, mut document: Document) -> Body {
-    match kind {
-        Kind::ApiRoute | Kind::TokenPolicy | Kind::ModelBackend => {
-            document.remove("metadata");
-            document.remove("status");
-            document.insert("apiVersion".to_owned(), format!("{GROUP}/{VERSION}").into());
-            document.insert("kind".to_owned(), kind.as_str().into());
-            Body::Ours(document)
-        }
-        Kind::Service => decoded(kind, document, Body::Service),
-        Kind::EndpointSlice => decoded(kind, document, Body::EndpointSlice),
-        Kind::Secret => decoded(kind, document, Body::Secret),
+    if is_ours(kind) {
+        document.remove("metadata");
+        document.remove("status");
+        document.insert("apiVersion".to_owned(), format!("{GROUP}/{VERSION}").into());
+        document.insert("kind".to_owned(), kind.as_str().into());
+        return Body::Ours(document);
+    }
+    // Nothing else is watched, see `kube::start`.
+    if kind == Kind::Service {
+        decoded(kind, document, Body::Service)
+    } else if kind == Kind::EndpointSlice {
+        decoded(kind, document, Body::EndpointSlice)
+    } else {
+        decoded(kind, document, Body::Secret)
     }
 }
 

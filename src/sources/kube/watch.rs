@@ -18,9 +18,9 @@ mod tests;
 use std::pin::Pin;
 use std::time::Duration;
 
-use ::kube::Client;
 use ::kube::api::{ListParams, WatchEvent, WatchParams};
-use ::kube::core::Request;
+use ::kube::core::{ApiResource, DynamicObject, GroupVersionKind, Request};
+use ::kube::{Client, Resource as _};
 use futures_util::{Stream, StreamExt};
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -49,24 +49,14 @@ pub(crate) struct Resource {
 impl Resource {
     /// The objects of a kind that we read, in one namespace or in all.
     pub(crate) fn of(kind: Kind, namespace: Option<&str>) -> Self {
-        let ours = &format!("apis/{GROUP}/{VERSION}");
-        match kind {
-            Kind::ApiRoute => Self::at(ours, namespace, "apiroutes"),
-            Kind::TokenPolicy => Self::at(ours, namespace, "tokenpolicies"),
-            Kind::ModelBackend => Self::at(ours, namespace, "modelbackends"),
-            Kind::Service => Self::at("api/v1", namespace, "services"),
-            Kind::EndpointSlice => Self::at("apis/discovery.k8s.io/v1", namespace, "endpointslices"),
-            Kind::Secret => Self::at("api/v1", namespace, "secrets"),
-        }
+        let version = if kind.group() == GROUP { VERSION } else { "v1" };
+        Self::at(kind.group(), version, kind.as_str(), namespace)
     }
 
-    /// The objects at this path of the API, such as `apis/coordination.k8s.io/v1` and `leases`.
-    pub(crate) fn at(group: &str, namespace: Option<&str>, plural: &str) -> Self {
-        let path = match namespace {
-            Some(namespace) => format!("/{group}/namespaces/{namespace}/{plural}"),
-            None => format!("/{group}/{plural}"),
-        };
-        Self { path, labels: None, often_forbidden: false }
+    /// The objects of any kind.
+    pub(crate) fn at(group: &str, version: &str, kind: &str, namespace: Option<&str>) -> Self {
+        let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));
+        Self { path: DynamicObject::url_path(&resource, namespace), labels: None, often_forbidden: false }
     }
 
     /// Only those that this label selector selects.

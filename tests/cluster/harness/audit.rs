@@ -25,6 +25,8 @@ pub(crate) struct Write {
     pub(crate) resource: String,
     /// Which object.
     pub(crate) name: String,
+    /// Whether the API server took it.
+    pub(crate) taken: bool,
 }
 
 /// The writes in a namespace, in order.
@@ -43,5 +45,6 @@ fn write(event: &Value) -> Write {
             .as_str()
             .map_or_else(|| resource.to_owned(), |part| format!("{resource}/{part}")),
         name: object["name"].as_str().unwrap_or_default().to_owned(),
+        taken: event["responseStatus"]["code"].as_u64().is_some_and(|code| code < 300),
     }
 }

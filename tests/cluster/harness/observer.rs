@@ -53,9 +53,8 @@ impl Observer {
                 self.seen.apply(self.updates.recv().await.unwrap());
             }
         };
-        if tokio::time::timeout(LIMIT, wait).await.is_err() {
-            panic!("{what}: not within {LIMIT:?}; there are {:?}", self.seen.objects.keys());
-        }
+        let ended = tokio::time::timeout(LIMIT, wait).await;
+        assert!(ended.is_ok(), "{what}: not within {LIMIT:?}; there are {:?}", self.seen.objects.keys());
     }
 
     /// Takes updates for this long, and fails as soon as the condition does not hold.

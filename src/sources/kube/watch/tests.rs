@@ -151,7 +151,18 @@ fn an_answer_is_told_apart_by_what_the_api_server_says_and_not_by_its_number_alo
 
 #[test]
 fn a_path_names_the_namespace_or_none() {
-    assert_eq!(secrets().path, "/api/v1/namespaces/shop/secrets");
-    assert_eq!(services().path, "/api/v1/services");
-    assert_eq!(Resource::of(Kind::ApiRoute, None).path, "/apis/bearward.dev/v1alpha1/apiroutes");
+    for (resource, expected) in [
+        (secrets(), "/api/v1/namespaces/shop/secrets"),
+        (services(), "/api/v1/services"),
+        (Resource::of(Kind::ApiRoute, None), "/apis/bearward.dev/v1alpha1/apiroutes"),
+        (Resource::of(Kind::TokenPolicy, None), "/apis/bearward.dev/v1alpha1/tokenpolicies"),
+        (Resource::of(Kind::ModelBackend, Some("a")), "/apis/bearward.dev/v1alpha1/namespaces/a/modelbackends"),
+        (Resource::of(Kind::EndpointSlice, Some("a")), "/apis/discovery.k8s.io/v1/namespaces/a/endpointslices"),
+        (
+            Resource::at("coordination.k8s.io", "v1", "Lease", Some("a")),
+            "/apis/coordination.k8s.io/v1/namespaces/a/leases",
+        ),
+    ] {
+        assert_eq!(resource.path, expected);
+    }
 }
