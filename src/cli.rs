@@ -6,10 +6,12 @@
 mod environment;
 mod examples;
 mod gateway;
+mod keys;
 mod objects;
 mod settings;
 #[cfg(test)]
 mod tests;
+mod token;
 mod values;
 
 use std::ffi::OsString;
@@ -17,8 +19,10 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use keys::Keys;
 pub use objects::{Cluster, Files};
 pub use settings::Settings;
+pub use token::Token;
 
 /// The exit code of a command that found errors in what it was given to look at.
 pub const EXIT_FINDINGS: u8 = 1;
@@ -52,6 +56,10 @@ pub enum Command {
     },
     /// The custom resource definitions.
     Crds,
+    /// Something about a token.
+    Token(Token),
+    /// Something about keys.
+    Keys(Keys),
 }
 
 /// The three sockets of a gateway.
@@ -142,6 +150,16 @@ enum Commands {
     /// One stream of YAML documents: ApiRoute, TokenPolicy, ModelBackend.
     #[command(after_long_help = examples::CRDS)]
     Crds,
+    /// Make, show and judge tokens
+    ///
+    /// For tests, and for finding out why a gateway refuses a token.
+    #[command(subcommand, after_long_help = examples::TOKEN)]
+    Token(token::TokenCommands),
+    /// Make and hash keys
+    ///
+    /// API keys for callers, and keys that sign tokens.
+    #[command(subcommand, after_long_help = examples::KEYS)]
+    Keys(keys::KeysCommands),
 }
 
 /// The whole command line, as clap has it: for help texts.
@@ -173,6 +191,8 @@ fn typed(parsed: Commands, matches: &clap::ArgMatches) -> Result<Command, String
             Command::Demo { settings, yielding }
         }
         Commands::Crds => Command::Crds,
+        Commands::Token(token) => Command::Token(token.typed()?),
+        Commands::Keys(keys) => Command::Keys(keys.typed()?),
     })
 }
 

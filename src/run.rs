@@ -33,9 +33,11 @@ use crate::admin::{self, Readiness, View};
 use crate::cli::Settings;
 use crate::clock::Clock;
 use crate::compile::{self, Compiler};
+use crate::operate::Operator;
 use crate::proxy::{self, Limits, Proxy};
 use crate::snapshot::Snapshot;
 use crate::sources::{key_sets, names};
+use crate::state::Board;
 use crate::tasks::Tasks;
 use crate::telemetry::{Counters, LogFile, Publications};
 use crate::transport::Resolve;
@@ -138,19 +140,24 @@ pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, Star
         service_account: objects.service_account(),
     });
     let (first, mut is_first) = watch::channel(First::Awaited);
+    let board = Arc::new(Board::new());
+    let operator = objects.operate(&board, &settings.class, seed, &clock);
     let outlets = Outlets {
         snapshot: Arc::clone(&view.snapshot),
+        board,
         publications: Arc::clone(&view.publications),
         keys,
         names,
         first,
         teller: Teller::new(all_findings),
     };
+    let reports = operator.as_ref().map(Operator::reports);
+    let reported = ready::first_report(&mut tasks, reports, is_first.clone(), clock.clone());
     let listing = objects.start(&mut tasks, seed, &clock, sender);
     let publisher = Publisher::new(compiler, outlets, clock.clone());
     let intake = Intake::new(updates, clock.clone());
     tasks.spawn("publish", publisher.run(intake, listing.finished()));
-    tasks.spawn("readiness", ready::keep(Arc::clone(&view.readiness), listing, is_first.clone()));
+    tasks.spawn("readiness", ready::keep(Arc::clone(&view.readiness), listing, is_first.clone(), reported));
 
     is_first.wait_for(|first| *first != First::Awaited).await.map_err(|_| StartError::Stopped)?;
     proxy.listen(sockets.http);
@@ -164,6 +171,7 @@ pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, Star
         first: is_first,
         proxy,
         tasks,
+        operator,
         log,
     })
 }

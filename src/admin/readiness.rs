@@ -16,6 +16,8 @@ pub enum Missing {
     /// A source that the first snapshot names (a key set, the addresses of a name) has neither answered nor failed on
     /// record.
     FirstAnswer(Arc<str>),
+    /// What this replica enforces has not been reported to the cluster yet.
+    Report,
     /// Nothing: the replica is about to end.
     Draining,
 }
@@ -26,6 +28,7 @@ impl fmt::Display for Missing {
             Self::Listing(scope) => write!(formatter, "{scope} has not been read"),
             Self::Snapshot => formatter.write_str("no snapshot is served"),
             Self::FirstAnswer(source) => write!(formatter, "{source} has not answered"),
+            Self::Report => formatter.write_str("what is enforced here has not been reported to the cluster"),
             Self::Draining => formatter.write_str("draining"),
         }
     }

@@ -22,3 +22,9 @@ pub(super) fn variable(name: &'static str) -> Result<Option<String>, String> {
         Some(value) => value.into_string().map(Some).map_err(|_| format!("the variable {name} is not text")),
     }
 }
+
+/// What the kernel calls this machine; in a pod, the pod's name.
+pub(super) fn host_name() -> Option<String> {
+    let name = std::fs::read_to_string("/proc/sys/kernel/hostname").ok()?;
+    Some(name.trim().to_ascii_lowercase()).filter(|name| !name.is_empty())
+}

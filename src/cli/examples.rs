@@ -7,8 +7,11 @@ Examples:
   bearward check routes.yaml          say what is wrong with it, and how to mend it
   bearward crds | kubectl apply -f -  install the resource definitions
   bearward run                        serve what a cluster says
+  bearward token inspect < token      show what a token says
+  bearward keys generate api-key --owner batch --label team=shop
 
-Every flag can be set in the environment, as BEARWARD_ and its name; the flag wins.
+Every flag of run, serve and demo can be set in the environment, as BEARWARD_ and its name; the
+flag wins. HTTPS_PROXY and NO_PROXY are honoured when key sets are fetched.
 Exit codes: 0; 1 where something was found to be wrong; 2 where the command was called wrongly.
 `bearward COMMAND --help` says more.";
 
@@ -57,3 +60,54 @@ pub(super) const CRDS: &str = "\
 Examples:
   bearward crds | kubectl apply --server-side -f -
   bearward crds > crds.yaml";
+
+pub(super) const TOKEN: &str = "\
+Examples:
+  bearward token mint --new-key key.pem --key-set keys.json --issuer https://test --audience orders > token
+  bearward token inspect < token
+  bearward token verify --key-set keys.json --issuer https://test --audience orders < token
+
+Tokens are read from standard input, never from arguments, which other users of the machine can see.";
+
+pub(super) const MINT: &str = "\
+Examples:
+  bearward token mint --new-key key.pem --key-set keys.json --issuer https://test --audience orders
+  bearward token mint --key key.pem --issuer https://test --audience orders --scope orders:read
+  bearward token mint --key key.pem --issuer https://test --audience orders --lifetime 1h \\
+    --claim tenant=acme --claim groups='[\"a\",\"b\"]' --claim jti=null";
+
+pub(super) const INSPECT: &str = "\
+Examples:
+  bearward token inspect < token
+  echo \"$AUTHORIZATION\" | bearward token inspect";
+
+pub(super) const VERIFY: &str = "\
+Examples:
+  bearward token verify --key-set keys.json --issuer https://login.example.com/ --audience orders < token
+  bearward token verify --key-set keys.json --issuer https://test --audience orders --profile Generic < token";
+
+pub(super) const KEYS: &str = "\
+Examples:
+  bearward keys generate api-key --owner batch --scope orders:read --label team=shop
+  bearward keys generate signing --private-key key.pem > keys.json
+  bearward keys hash < key";
+
+pub(super) const GENERATE: &str = "\
+Examples:
+  bearward keys generate api-key --owner batch --label team=shop | kubectl apply -n shop -f -
+  bearward keys generate signing --private-key key.pem --key-set keys.json";
+
+pub(super) const API_KEY: &str = "\
+Examples:
+  bearward keys generate api-key --owner batch --label team=shop | kubectl apply -n shop -f -
+  bearward keys generate api-key --owner batch --scope orders:read --label team=shop --secret batch.yaml > key
+  curl -H \"x-api-key: $(cat key)\" https://api.example.com/orders";
+
+pub(super) const SIGNING: &str = "\
+Examples:
+  bearward keys generate signing --private-key key.pem --key-set keys.json
+  bearward keys generate signing --private-key key.pem --algorithm RS256 > keys.json";
+
+pub(super) const HASH: &str = "\
+Examples:
+  bearward keys hash < key";

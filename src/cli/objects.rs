@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use clap::builder::BoolishValueParser;
 
-use super::environment::variable;
+use super::environment::{host_name, variable};
 use super::{twice, values};
 
 /// Objects from files.
@@ -24,8 +24,8 @@ pub struct Cluster {
     pub namespaces: Vec<Box<str>>,
     /// The Service in front of the replicas of this installation.
     pub service: Option<Box<str>>,
-    /// The pod that this process runs in.
-    pub pod: Option<Box<str>>,
+    /// The pod that this process runs in: what tells this replica from the others.
+    pub pod: Box<str>,
     /// The namespace of that pod, the Service and the Leases.
     pub pod_namespace: Option<Box<str>>,
     /// The service account of that pod, as findings name it whom a namespace should let read its Secrets.
@@ -101,8 +101,8 @@ impl ClusterArgs {
             return Err(format!("--namespaces has {name} twice"));
         }
         let pod = match self.identity {
-            Some(name) => Some(name),
-            None => of_variable("POD_NAME", values::subdomain)?,
+            Some(name) => name,
+            None => of_variable("POD_NAME", values::subdomain)?.map_or_else(of_host, Ok)?,
         };
         let pod_namespace = match self.pod_namespace {
             Some(name) => Some(name),
@@ -114,6 +114,11 @@ impl ClusterArgs {
         };
         Ok(Cluster { namespaces, service: self.service, pod, pod_namespace, service_account })
     }
+}
+
+fn of_host() -> Result<Box<str>, String> {
+    let name = host_name().ok_or("this machine has no name; say --identity")?;
+    values::subdomain(&name).map_err(|_| format!("the host name {name:?} is no name of a pod; say --identity"))
 }
 
 fn of_variable(name: &'static str, parse: fn(&str) -> Result<Box<str>, String>) -> Result<Option<Box<str>>, String> {

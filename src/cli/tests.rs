@@ -5,7 +5,12 @@ use std::time::Duration;
 
 use clap::error::ErrorKind;
 
-use super::{Command, Listen, Settings, command, parse};
+use super::{Command, Keys, Listen, Settings, Token, command, parse};
+use crate::clock::UnixTime;
+use crate::command::keys::api_key::DEFAULT_LIFETIME;
+use crate::command::token::mint::MintKey;
+use crate::command::token::verify::VerifyKeys;
+use crate::jose::Profile;
 use crate::telemetry::LogTarget;
 use crate::wire::forwarded::{Convention, TrustedProxies};
 
@@ -16,7 +21,7 @@ fn words(line: &str) -> Vec<&str> {
 fn settings(line: &str) -> Settings {
     match parse(words(line)).unwrap() {
         Command::Run { settings, .. } | Command::Serve { settings, .. } | Command::Demo { settings, .. } => settings,
-        Command::Crds => panic!("{line} has no settings"),
+        Command::Crds | Command::Token(_) | Command::Keys(_) => panic!("{line} has no settings"),
     }
 }
 
@@ -118,7 +123,7 @@ fn what_run_watches_is_typed() {
     let Ok(Command::Run { cluster, .. }) = parse(words(line)) else { panic!("run is refused") };
     assert_eq!(cluster.namespaces, ["pay".into(), "shop".into()]);
     assert_eq!(cluster.service.as_deref(), Some("bearward"));
-    assert_eq!(cluster.pod.as_deref(), Some("bearward-7d-x.a"));
+    assert_eq!(&*cluster.pod, "bearward-7d-x.a");
     assert_eq!(cluster.pod_namespace.as_deref(), Some("edge"));
 }
 
@@ -180,12 +185,59 @@ fn what_cannot_be_meant_is_a_usage_error_that_says_what_was_expected() {
         ("demo routes.yaml", "unexpected argument"),
         ("crds --http 127.0.0.1:1", "unexpected argument"),
         ("crd", "unrecognized subcommand"),
+        ("token mint --issuer i --audience a", "<--key <FILE>|--new-key <FILE>|--secret <FILE>>"),
+        ("token mint --key k --secret s --issuer i --audience a", "cannot be used with"),
+        ("token mint --key k --audience a", "--issuer <URL>"),
+        ("token mint --key k --issuer i", "--audience <NAMES>"),
+        ("token mint --key k --issuer i --audience a --algorithm es256", "expected one of HS256, HS384"),
+        ("token mint --key k --issuer i --audience a --claim tenant", "expected NAME=JSON"),
+        ("token mint --key k --issuer i --audience a --claim a=1 --claim a=2", "--claim has a twice"),
+        ("token inspect eyJhbGciOiJFUzI1NiJ9", "unexpected argument"),
+        ("token verify --key-set k --issuer i --audience a --profile rfc9068", "possible values"),
+        ("token verify --secret s --issuer i --audience a", "--secret needs one --algorithm"),
+        ("keys generate", "Usage: bearward keys generate <COMMAND>"),
+        ("keys generate api-key", "--owner <NAME>"),
+        ("keys generate api-key --owner o --label team", "expected NAME=VALUE"),
+        ("keys generate api-key --owner o --label a=1 --label a=2", "--label has a twice"),
+        ("keys generate api-key --owner o --not-before tomorrow", "expected a time such as 2027-01-31T00:00:00Z"),
+        ("keys generate signing", "--private-key <FILE>"),
+        ("keys hash bw_key", "unexpected argument"),
     ] {
         let error = parse(words(line)).unwrap_err();
         let text = error.to_string();
         assert_eq!(error.exit_code(), 2, "{line}: {text}");
         assert!(text.contains(expected), "{line}: {text}");
     }
+}
+
+#[test]
+fn what_a_token_is_to_say_is_typed() {
+    let line = "token mint --new-key k.pem --issuer https://i --audience a,b --scope x,y --lifetime 1h --claim n=1 \
+                --claim tenant=acme --claim jti=null --type JWT";
+    let Ok(Command::Token(Token::Mint(args))) = parse(words(line)) else { panic!("mint is refused") };
+    assert!(matches!(&args.key, MintKey::New(path) if path == "k.pem"));
+    assert_eq!((args.audiences.len(), args.scopes.len(), &*args.typ), (2, 2, "JWT"));
+    assert_eq!((&*args.subject, &*args.client), ("test", "bearward-token"));
+    assert_eq!(args.lifetime, Duration::from_hours(1));
+    assert_eq!(serde_json::Value::from(args.claims), serde_json::json!({"n": 1, "tenant": "acme", "jti": null}));
+}
+
+#[test]
+fn what_a_token_is_judged_by_is_typed() {
+    let line = "token verify --secret s --algorithm HS256 --issuer https://i --audience a --profile Generic";
+    let Ok(Command::Token(Token::Verify(args))) = parse(words(line)) else { panic!("verify is refused") };
+    assert!(matches!(args.keys, VerifyKeys::Secret(..)));
+    assert_eq!((args.profile, args.leeway), (Profile::Generic, Duration::from_secs(30)));
+    assert_eq!((args.max_lifetime, args.max_age), (Some(Duration::from_hours(24)), None));
+}
+
+#[test]
+fn what_a_key_is_good_for_is_typed() {
+    let line = "keys generate api-key --owner batch --label team=shop --not-before 2027-01-31T00:00:00Z";
+    let Ok(Command::Keys(Keys::GenerateApiKey(args))) = parse(words(line)) else { panic!("api-key is refused") };
+    assert_eq!(args.lifetime, DEFAULT_LIFETIME);
+    assert_eq!(args.labels, [("team".to_owned(), "shop".to_owned())]);
+    assert_eq!(args.not_before, Some(UnixTime::from_secs(1_801_353_600)));
 }
 
 #[test]

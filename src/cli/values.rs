@@ -5,7 +5,10 @@ use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use ipnet::IpNet;
+use serde_json::Value;
 
+use crate::clock::UnixTime;
+use crate::jose::Algorithm;
 use crate::name::parse_duration;
 use crate::transport::{EgressItem, EgressItemError};
 
@@ -77,4 +80,31 @@ pub(super) fn log_filter(text: &str) -> Result<Box<str>, String> {
         return Ok(text.into());
     }
     Err("expected error, warn, info, debug or trace, or a list such as info,kube=warn".to_owned())
+}
+
+/// A signature algorithm by its registered name.
+pub(super) fn algorithm(text: &str) -> Result<Algorithm, String> {
+    let names = || Algorithm::ALL.into_iter().map(Algorithm::as_str).collect::<Vec<_>>().join(", ");
+    Algorithm::from_name(text).ok_or_else(|| format!("expected one of {}", names()))
+}
+
+/// A moment, as RFC 3339 has it.
+pub(super) fn time(text: &str) -> Result<UnixTime, String> {
+    let time: jiff::Timestamp = text.parse().map_err(|_| "expected a time such as 2027-01-31T00:00:00Z".to_owned())?;
+    Ok(UnixTime::from_millis(time.as_millisecond()))
+}
+
+/// `NAME=VALUE`.
+pub(super) fn pair(text: &str) -> Result<(String, String), String> {
+    match text.split_once('=') {
+        Some((name, value)) if !name.is_empty() => Ok((name.to_owned(), value.to_owned())),
+        Some(_) | None => Err("expected NAME=VALUE".to_owned()),
+    }
+}
+
+/// `NAME=JSON`; what is no JSON is text.
+pub(super) fn claim(text: &str) -> Result<(String, Value), String> {
+    let (name, value) = pair(text).map_err(|_| "expected NAME=JSON".to_owned())?;
+    let value = serde_json::from_str(&value).unwrap_or(Value::String(value));
+    Ok((name, value))
 }

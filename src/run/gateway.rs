@@ -10,6 +10,7 @@ use super::publish::First;
 use super::sockets::Addresses;
 use crate::admin::{Missing, Readiness};
 use crate::clock::Clock;
+use crate::operate::Operator;
 use crate::proxy::Proxy;
 use crate::tasks::{self, Tasks};
 use crate::telemetry::LogFile;
@@ -26,6 +27,8 @@ pub struct Gateway {
     pub(super) first: watch::Receiver<First>,
     pub(super) proxy: Proxy,
     pub(super) tasks: Tasks,
+    /// Only with a cluster.
+    pub(super) operator: Option<Operator>,
     pub(super) log: LogFile,
 }
 
@@ -64,6 +67,10 @@ impl Gateway {
         tracing::info!(?delay, ?grace, "drain began");
         self.clock.sleep(delay).await;
         self.proxy.drain(grace).await;
+        // Last of what others see: until here this replica enforces what it said.
+        if let Some(operator) = self.operator {
+            operator.stop().await;
+        }
         self.tasks.abort();
         self.tasks.join().await;
         let log = self.log;

@@ -7,10 +7,12 @@ use tokio::sync::{mpsc, watch};
 
 use crate::cli::{Cluster, Files};
 use crate::clock::Clock;
+use crate::operate::{self, Operator, Timing};
 use crate::resources::Update;
 use crate::secret::Secret;
 use crate::sources::files::{self, ReadableSecrets};
 use crate::sources::kube::{self, Pace, Progress};
+use crate::state::Board;
 use crate::tasks::{self, Tasks};
 
 /// Where a gateway's objects come from.
@@ -53,6 +55,21 @@ impl Objects {
                 format!("{namespace}:{name}").into()
             }
         }
+    }
+
+    /// What writes back: status and proof of enforcement, where there is an API server to write to.
+    pub(super) fn operate(&self, board: &Arc<Board>, class: &str, seed: u64, clock: &Clock) -> Option<Operator> {
+        let Self::Cluster { cluster, client } = self else { return None };
+        let settings = operate::Settings {
+            class: class.into(),
+            namespace: cluster.pod_namespace.as_deref().unwrap_or_else(|| client.default_namespace()).into(),
+            identity: cluster.pod.as_ref().into(),
+            service: cluster.service.as_deref().map(Into::into),
+            namespaces: cluster.namespaces.iter().map(|namespace| Arc::from(&**namespace)).collect(),
+            timing: Timing::default(),
+            seed,
+        };
+        Some(operate::start(client.clone(), Arc::clone(board), settings, clock.clone()))
     }
 
     /// Sends all objects, and then what changes. What it starts ends with `tasks`.

@@ -21,6 +21,7 @@ use crate::resources::{ReportKey, Update};
 use crate::snapshot::Snapshot;
 use crate::sources::key_sets::WantedKeys;
 use crate::sources::names::WantedNames;
+use crate::state::Board;
 use crate::tasks;
 use crate::telemetry::{Publication, Publications};
 
@@ -36,6 +37,7 @@ pub(super) enum First {
 /// Where the outcome of a compile goes.
 pub(super) struct Outlets {
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
+    pub(super) board: Arc<Board>,
     pub(super) publications: Arc<Publications>,
     pub(super) keys: watch::Sender<Arc<WantedKeys>>,
     pub(super) names: watch::Sender<Arc<WantedNames>>,
@@ -96,7 +98,7 @@ impl Publisher {
     }
 
     fn hand_out(&mut self, compiled: Compiled, took: std::time::Duration) {
-        let Compiled { snapshot, verdicts, scope_findings, wanted, work, .. } = compiled;
+        let Compiled { snapshot, verdicts, scope_findings, wanted, versions, work } = compiled;
         let id = snapshot.id;
         self.outlets.teller.tell(&verdicts, &scope_findings);
         self.want(&wanted);
@@ -112,6 +114,8 @@ impl Publisher {
                 ("shards", count(work.shards)),
             ],
         });
+        // After the store: what the board says is enforced has to be.
+        self.outlets.board.publish(verdicts, versions);
         self.serve_first(&wanted);
         tracing::debug!(id = id.0, took_us = took.as_micros(), units = work.units, "snapshot published");
     }
