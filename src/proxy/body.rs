@@ -187,11 +187,13 @@ pub(super) struct H2Source {
 
 impl ReplyBody {
     /// What `source` brings, as the reply of `exchange`.
-    pub(super) fn new(source: Source, mut exchange: Box<Exchange>) -> Self {
-        if matches!(&source, Source::Whole(bytes) if bytes.is_empty()) {
-            exchange.complete();
+    pub(super) fn new(source: Source, exchange: Box<Exchange>) -> Self {
+        let mut body = Self { source, exchange };
+        // A body that is over already is dropped without being asked.
+        if body.is_end_stream() {
+            body.exchange.complete();
         }
-        Self { source, exchange }
+        body
     }
 
     fn sent(&mut self, frame: &Frame<Bytes>) {

@@ -5,6 +5,7 @@ mod credential;
 mod drain;
 mod framing;
 mod gateway;
+mod h2_ends;
 mod http1;
 mod http2;
 mod issuer;

@@ -101,7 +101,7 @@ fn what_outlasts_the_grace_is_answered_or_cut_off() {
     server.send("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n");
     streaming.read_until(b"ok\r\n");
     let draining = gateway.begin_drain(GRACE);
-    let passed = gateway.advance_until_answered(&mut waiting, Duration::from_secs(60));
+    let passed = gateway.advance_until_answered(&mut waiting, Duration::from_mins(1));
     assert!(passed >= GRACE, "{passed:?}");
     let reply = waiting.read_message();
     assert_eq!((reply.status(), reply.field("connection")), (503, Some("close")));

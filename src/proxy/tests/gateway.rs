@@ -48,10 +48,10 @@ pub(super) struct Gateway {
 impl Gateway {
     /// Serves `snapshot`.
     pub(super) fn start(snapshot: Snapshot) -> Self {
-        Self::start_with(snapshot, Settings::default())
+        Self::start_with(snapshot, &Settings::default())
     }
 
-    pub(super) fn start_with(snapshot: Snapshot, settings: Settings) -> Self {
+    pub(super) fn start_with(snapshot: Snapshot, settings: &Settings) -> Self {
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build().unwrap();
         let folder = tempfile::tempdir().unwrap();
         let log_path = folder.path().join("access.log");
@@ -183,7 +183,7 @@ impl Gateway {
     pub(super) fn stop(mut self) -> Vec<Value> {
         if self.proxy.is_some() {
             let draining = self.begin_drain(Duration::from_secs(5));
-            self.advance_until_drained(&draining, Duration::from_secs(60));
+            self.advance_until_drained(&draining, Duration::from_mins(1));
         }
         self.log.take().unwrap().close();
         let text = std::fs::read_to_string(&self.log_path).unwrap();

@@ -219,9 +219,9 @@ fn an_upstream_that_dies_in_mid_body_cuts_the_reply_off() {
             assert_eq!(client.read_head().status(), 200);
             client.read_until(b"part");
             if by_reset {
-                server.reset()
+                server.reset();
             } else {
-                drop(server)
+                drop(server);
             }
             let (rest, _) = client.read_to_close();
             assert!(!rest.ends_with(b"0\r\n\r\n"), "{reply}: the reply looks whole");
@@ -417,7 +417,7 @@ fn a_slow_client_holds_the_upstream_back() {
     client.send(GET);
     let mut server = upstream.accept();
     server.read_message();
-    let piece = [b'x'; 64 << 10];
+    let piece = vec![b'x'; 64 << 10];
     server.send("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
     let mut sent = server.send_until_stuck(&piece);
     assert!(sent < 50_000_000, "the gateway took {sent} bytes that nobody read");
@@ -442,7 +442,7 @@ fn a_slow_upstream_holds_the_client_back() {
     client.send("POST /a HTTP/1.1\r\nHost: api.example.com\r\nContent-Length: 100000000\r\n\r\n");
     let mut server = upstream.accept();
     server.read_head();
-    let sent = client.send_until_stuck(&[b'x'; 64 << 10]);
+    let sent = client.send_until_stuck(&vec![b'x'; 64 << 10]);
     assert!(sent < 50_000_000, "the gateway took {sent} bytes that nobody read");
 }
 
@@ -450,7 +450,7 @@ fn a_slow_upstream_holds_the_client_back() {
 fn the_word_of_a_trusted_proxy_is_taken() {
     let upstream = Upstream::start();
     let settings = Settings { trusted: vec!["127.0.0.0/8"], ..Settings::default() };
-    let gateway = Gateway::start_with(open_to(upstream.address()), settings);
+    let gateway = Gateway::start_with(open_to(upstream.address()), &settings);
     let mut client = gateway.connect();
     client.send(
         "GET /a HTTP/1.1\r\nHost: api.example.com\r\nX-Forwarded-For: 6.6.6.6, 203.0.113.7\r\n\
@@ -471,9 +471,9 @@ fn the_word_of_a_trusted_proxy_is_taken() {
 fn connections_over_the_bound_wait_for_one_to_end() {
     let upstream = Upstream::start();
     let limits = Limits { connections: 2, ..Limits::default() };
-    let gateway = Gateway::start_with(open_to(upstream.address()), Settings { limits, ..Settings::default() });
+    let gateway = Gateway::start_with(open_to(upstream.address()), &Settings { limits, ..Settings::default() });
     let (mut first, mut second, mut third) = (gateway.connect(), gateway.connect(), gateway.connect());
-    let mut ask = |client: &mut super::wire::End, server: &mut Option<super::wire::End>| {
+    let ask = |client: &mut super::wire::End, server: &mut Option<super::wire::End>| {
         client.send(GET);
         let server = server.get_or_insert_with(|| upstream.accept());
         server.read_message();

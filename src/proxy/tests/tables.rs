@@ -66,7 +66,7 @@ pub(super) fn stages(action: Action) -> Stages {
         rule: "shop/orders/all".into(),
         access: Access::Anonymous,
         max_body: Bytes(1 << 20),
-        timeouts: Timeouts { request: None, connect: Duration::from_secs(1), idle: Duration::from_secs(60) },
+        timeouts: Timeouts { request: None, connect: Duration::from_secs(1), idle: Duration::from_mins(1) },
         request: HeaderEdits::default(),
         host: None,
         path: None,

@@ -183,7 +183,7 @@ fn a_client_that_takes_no_bytes_is_left() {
     let mut server = upstream.accept();
     server.read_message();
     server.send("HTTP/1.1 200 OK\r\nContent-Length: 100000000\r\n\r\n");
-    server.send_until_stuck(&[b'x'; 64 << 10]);
+    server.send_until_stuck(&vec![b'x'; 64 << 10]);
     let passed = gateway.advance_until_closed(&mut server, MINUTES);
     assert!((seconds(74)..seconds(90)).contains(&passed), "{passed:?}");
     assert_eq!(verdicts(&gateway.stop()), [(200, "client_too_slow")]);

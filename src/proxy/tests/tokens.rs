@@ -8,7 +8,7 @@ use std::time::Duration;
 use http::{HeaderName, HeaderValue};
 use serde_json::{Value, json};
 
-use super::gateway::{Gateway, START, Settings, verdicts};
+use super::gateway::{Gateway, START, verdicts};
 use super::issuer::{CORP, Issuer, api_key, forged, inline, jwt, jwt_with, policy, token_rule, tokens};
 use super::tables::{Tables, forward, stages};
 use super::wire::{End, Message, Upstream};
@@ -36,7 +36,7 @@ impl Guarded {
         let mut tables = Tables::default();
         let mut rule = Stages { access, ..stages(forward(upstream.address())) };
         edit(&mut rule, &mut tables);
-        let gateway = Gateway::start_with(tables.rule("/", rule).snapshot(), Settings::default());
+        let gateway = Gateway::start(tables.rule("/", rule).snapshot());
         let client = gateway.connect();
         Self { upstream, gateway, client, server: None }
     }
@@ -91,7 +91,8 @@ fn a_credential_that_cannot_be_taken_is_answered_as_rfc_6750_says() {
                    error_description=\"exactly one well-formed token is needed\"";
     let invalid = "Bearer realm=\"shop/partners\", error=\"invalid_token\", \
                    error_description=\"the token is not valid here\"";
-    let rows: &[(&str, &str, &str, u16, Option<&str>, &str)] = &[
+    type Row<'a> = (&'static str, &'static str, &'a str, u16, Option<&'static str>, &'static str);
+    let rows: &[Row<'_>] = &[
         ("1", "/a", "", 401, Some(bare), "no_credentials"),
         ("2", "/a", "Authorization: Basic eA==\r\n", 401, Some(bare), "scheme_unsupported"),
         ("3", "/a", "Authorization: Bearer\r\n", 400, Some(request), "malformed_credentials"),

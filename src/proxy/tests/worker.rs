@@ -38,6 +38,6 @@ pub(super) fn worker() -> Rc<Worker> {
 pub(super) fn exchange(worker: &Rc<Worker>, method: Method) -> Box<Exchange> {
     let peer = Peer::new("192.0.2.1".parse().unwrap(), &TrustedProxies::default());
     let session = Session::new(worker.deadlines(), Limits::default(), peer);
-    session.begin();
-    Exchange::new(Rc::clone(worker), session, method)
+    let taking = session.begin();
+    Exchange::new(Rc::clone(worker), session, taking, method)
 }
