@@ -26,10 +26,13 @@ pub enum Kind {
     EndpointSlice,
     /// Kubernetes: key material.
     Secret,
+    /// No object, but a file that objects are read from: what is wrong with the file itself is said of it. Its name is the
+    /// path, its namespace empty.
+    File,
 }
 
 impl Kind {
-    /// Every kind, in order.
+    /// Every kind of object, in order.
     pub const ALL: [Self; 6] =
         [Self::ApiRoute, Self::TokenPolicy, Self::ModelBackend, Self::Service, Self::EndpointSlice, Self::Secret];
 
@@ -42,6 +45,7 @@ impl Kind {
             Self::Service => "Service",
             Self::EndpointSlice => "EndpointSlice",
             Self::Secret => "Secret",
+            Self::File => "File",
         }
     }
 
@@ -50,11 +54,11 @@ impl Kind {
         Self::ALL.into_iter().find(|kind| kind.as_str() == name)
     }
 
-    /// The API group of the kind; empty for the core group.
+    /// The API group of the kind; empty for the core group, and for what is no object.
     pub const fn group(self) -> &'static str {
         match self {
             Self::ApiRoute | Self::TokenPolicy | Self::ModelBackend => "bearward.dev",
-            Self::Service | Self::Secret => "",
+            Self::Service | Self::Secret | Self::File => "",
             Self::EndpointSlice => "discovery.k8s.io",
         }
     }
@@ -84,10 +88,15 @@ impl ObjectKey {
     }
 }
 
-/// `ApiRoute shop/orders`.
+/// `ApiRoute shop/orders`, or `File conf/orders.yaml`.
 impl fmt::Display for ObjectKey {
     fn fmt(&self, formatter: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(formatter, "{} {}/{}", self.kind, self.namespace, self.name)
+        let Self { kind, namespace, name } = self;
+        if *kind == Kind::File {
+            write!(formatter, "{kind} {name}")
+        } else {
+            write!(formatter, "{kind} {namespace}/{name}")
+        }
     }
 }
 

@@ -21,7 +21,7 @@ pub fn crd(kind: Kind) -> Option<CustomResourceDefinition> {
         Kind::ApiRoute => ApiRoute::crd(),
         Kind::TokenPolicy => TokenPolicy::crd(),
         Kind::ModelBackend => ModelBackend::crd(),
-        Kind::Service | Kind::EndpointSlice | Kind::Secret => return None,
+        Kind::Service | Kind::EndpointSlice | Kind::Secret | Kind::File => return None,
     };
     for version in &mut definition.spec.versions {
         version.additional_printer_columns = Some(columns::of(kind));

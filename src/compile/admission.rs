@@ -59,7 +59,7 @@ pub fn check(kind: Kind, object: &Map<String, Value>) -> Vec<Violation> {
         Kind::ApiRoute => &*API_ROUTE,
         Kind::TokenPolicy => &*TOKEN_POLICY,
         Kind::ModelBackend => &*MODEL_BACKEND,
-        Kind::Service | Kind::EndpointSlice | Kind::Secret => return Vec::new(),
+        Kind::Service | Kind::EndpointSlice | Kind::Secret | Kind::File => return Vec::new(),
     };
     let Schema { spec, surroundings } = match schema {
         Ok(schema) => schema,

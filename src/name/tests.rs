@@ -44,6 +44,7 @@ fn sizes_are_bytes_or_powers_of_1024() {
 #[test]
 fn an_object_is_shown_as_kind_namespace_and_name() {
     assert_eq!(ObjectKey::new(Kind::ApiRoute, "shop", "orders").to_string(), "ApiRoute shop/orders");
+    assert_eq!(ObjectKey::new(Kind::File, "", "conf/a.yaml").to_string(), "File conf/a.yaml");
 }
 
 #[test]
@@ -51,5 +52,7 @@ fn every_kind_is_found_by_its_own_name() {
     for kind in Kind::ALL {
         assert_eq!(Kind::from_name(kind.as_str()), Some(kind));
     }
-    assert_eq!(Kind::from_name("apiroute"), None);
+    for name in ["apiroute", "File", ""] {
+        assert_eq!(Kind::from_name(name), None, "{name}");
+    }
 }

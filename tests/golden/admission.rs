@@ -65,7 +65,7 @@ fn what_is_accepted_is_what_the_types_can_read() {
             Kind::ApiRoute => serde_json::from_value::<ApiRouteSpec>(spec).map(drop),
             Kind::TokenPolicy => serde_json::from_value::<TokenPolicySpec>(spec).map(drop),
             Kind::ModelBackend => serde_json::from_value::<ModelBackendSpec>(spec).map(drop),
-            Kind::Service | Kind::EndpointSlice | Kind::Secret => panic!("{title}: {kind} is not ours"),
+            Kind::Service | Kind::EndpointSlice | Kind::Secret | Kind::File => panic!("{title}: {kind} is not ours"),
         };
         assert!(read.is_ok(), "{title}: {}", read.unwrap_err());
     }

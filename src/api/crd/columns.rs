@@ -22,7 +22,7 @@ pub(super) fn of(kind: Kind) -> Vec<CustomResourceColumnDefinition> {
             ("Endpoint", "string", ".spec.endpoint", WIDE),
             ("Routes", "integer", ".status.routes", WIDE),
         ],
-        Kind::Service | Kind::EndpointSlice | Kind::Secret => &[],
+        Kind::Service | Kind::EndpointSlice | Kind::Secret | Kind::File => &[],
     };
     let working: &[Column] = &[
         ("Accepted", "string", r#".status.conditions[?(@.type=="Accepted")].status"#, ALWAYS),

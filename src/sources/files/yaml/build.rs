@@ -247,7 +247,7 @@ impl Object {
     fn add(&mut self, Document { value, mut places }: Document) -> Result<(), YamlProblem> {
         match self.name.take() {
             None => {
-                let name = name(value)?;
+                let name = name(&value)?;
                 if !self.written.insert(name.clone()) {
                     return Err(YamlProblem::DuplicateName);
                 }
@@ -264,12 +264,12 @@ impl Object {
     }
 
     fn set(&mut self, name: String, value: Value, places: Places) {
-        self.places.push((name.as_str().into(), places));
-        if self.members.insert(name.clone(), value).is_some() {
+        if self.members.contains_key(&name) {
             // What was merged in is written over, or the other way round: the later place counts.
-            let earlier = self.places.iter().position(|(other, _)| **other == *name);
-            earlier.map(|index| self.places.swap_remove(index));
+            self.places.retain(|(other, _)| **other != *name);
         }
+        self.places.push((name.as_str().into(), places));
+        self.members.insert(name, value);
     }
 
     /// Merges as kubectl does: what stands later counts, also over what was written here; in a list, what stands first.
@@ -298,9 +298,9 @@ impl Object {
 }
 
 /// The name that a scalar is in JSON.
-fn name(value: Value) -> Result<String, YamlProblem> {
+fn name(value: &Value) -> Result<String, YamlProblem> {
     match value {
-        Value::String(text) => Ok(text),
+        Value::String(text) => Ok(text.clone()),
         Value::Bool(truth) => Ok(truth.to_string()),
         Value::Number(number) if number.is_i64() => Ok(number.to_string()),
         // A float is written in the fewest digits that mean it; within these bounds Go writes the same.

@@ -217,8 +217,8 @@ fn json_is_read_as_well() {
 #[test]
 fn documents_are_counted_and_empty_ones_left_out() {
     let values = |text: &str| read(text).unwrap().into_iter().map(|document| document.value).collect::<Vec<_>>();
-    assert_eq!(values(""), [json!(0); 0]);
-    assert_eq!(values("# only a comment\n---\n---\n# another\n"), [json!(0); 0]);
+    assert!(values("").is_empty());
+    assert!(values("# only a comment\n---\n---\n# another\n").is_empty());
     assert_eq!(values("a: 1\n---\n\n---\nb: 2\n...\n"), [json!({"a": 1}), json!({"b": 2})]);
     assert_eq!(values("\u{feff}a: 1\n"), [json!({"a": 1})]);
 }
@@ -257,11 +257,11 @@ fn what_is_not_yaml_is_refused_where_it_begins() {
 
 #[test]
 fn a_bomb_does_not_go_off() {
-    let mut laughs = "a0: &a0 [ha, ha, ha, ha, ha, ha, ha, ha, ha, ha]\n".to_owned();
-    for level in 1..10 {
-        let alias = format!("*a{}", level - 1);
-        laughs += &format!("a{level}: &a{level} [{}]\n", vec![alias; 10].join(", "));
-    }
+    let laugh = |level: usize| match level {
+        0 => "a0: &a0 [ha, ha, ha, ha, ha, ha, ha, ha, ha, ha]".to_owned(),
+        _ => format!("a{level}: &a{level} [{}]", vec![format!("*a{}", level - 1); 10].join(", ")),
+    };
+    let laughs = (0..10).map(laugh).collect::<Vec<_>>().join("\n");
     assert_eq!(problem(&laughs), YamlProblem::TooMany);
     // Anchors within anchors would keep the square of what is there.
     let anchors = (0..90).fold("0".to_owned(), |inner, level| format!("&b{level} [{inner}, {}]", "0,".repeat(2_000)));
@@ -270,7 +270,7 @@ fn a_bomb_does_not_go_off() {
     assert!(read(&deep(100)).is_ok());
     assert_eq!(problem(&deep(101)), YamlProblem::TooDeep);
     assert!(read(&deep(100_000)).is_err());
-    let blocks: String = (0..200).map(|depth| format!("{}a:\n", " ".repeat(depth))).collect();
+    let blocks = (0..200).map(|depth| format!("{}a:", " ".repeat(depth))).collect::<Vec<_>>().join("\n");
     assert_eq!(problem(&blocks), YamlProblem::TooDeep);
 }
 
