@@ -13,6 +13,7 @@ pub mod finding;
 pub mod jose;
 pub mod limit;
 pub mod name;
+pub mod operate;
 pub mod proxy;
 pub mod resources;
 pub mod secret;

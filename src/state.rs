@@ -1,7 +1,9 @@
 //! What outlives a snapshot: limiter cells, replay memory, revocations, health, acks; bounded.
 
+mod board;
 mod failing_sources;
 #[cfg(test)]
 mod tests;
 
+pub use board::{Board, Revision, Standing};
 pub use failing_sources::{FailingSources, Source};

@@ -1,0 +1,17 @@
+//! Against a real etcd and a real kube-apiserver: admission, watches, leases, status.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends at the first surprise"
+)]
+
+mod definitions;
+mod harness;
+mod leaders;
+mod outage;
+mod secrets;
+mod statuses;
+mod watches;
