@@ -3,11 +3,14 @@
 //!
 //! `docs/architecture.md` has the picture, the table of modules and the life of a request.
 
+pub mod admin;
 pub mod api;
 pub mod balance;
+pub mod cli;
 pub mod clock;
 pub mod command;
 pub mod compile;
+pub mod demo;
 pub mod expr;
 pub mod finding;
 pub mod jose;
@@ -16,7 +19,9 @@ pub mod name;
 pub mod operate;
 pub mod proxy;
 pub mod resources;
+pub mod run;
 pub mod secret;
+pub mod simulate;
 pub mod snapshot;
 pub mod sources;
 pub mod state;

@@ -133,6 +133,11 @@ impl Operator {
         let _ = self.reported.clone().wait_for(|reported| *reported).await;
     }
 
+    /// The same, for whoever outlives `self`.
+    pub fn reports(&self) -> watch::Receiver<bool> {
+        self.reported.clone()
+    }
+
     /// Whether this replica has reported.
     pub fn has_reported(&self) -> bool {
         *self.reported.borrow()

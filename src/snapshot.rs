@@ -22,6 +22,7 @@ pub use chain::{
 };
 pub use host::{HostPattern, Hosts};
 pub use keys::{AcceptedApiKeys, AcceptedKeys, AsOf, KeyCell, Waiter};
+pub use path::PathNode;
 pub use policy::{
     ApiKeyEntry, ApiKeyPlace, Challenges, Credential, Entry, ForwardedClaim, Forwarding, Identity, JwtEntry, Policy,
     Takes,

@@ -1,8 +1,7 @@
 //! Brings objects in: kube watches, files, key sets, endpoints.
 //!
-//! A source turns what it reads into [`Update`](crate::resources::Update)s on a bounded channel, for the one task that
-//! compiles, and judges nothing. Key sets and the addresses of names go straight into their cells of the snapshot; only
-//! what their users should know of them is an update.
+//! Whatever is read becomes an `Update` for the one task that compiles. Key sets and the addresses of names go straight
+//! into their cells of the snapshot; only what their users should know of them is an update. A source judges nothing.
 
 pub mod files;
 mod keepers;

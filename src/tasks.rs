@@ -79,3 +79,15 @@ impl Tasks {
         }
     }
 }
+
+/// Runs `work` under `name` on a thread that may block, and waits for it. It runs to its end even if nobody waits any
+/// more; a panic in it goes on in whoever waits.
+pub async fn blocking<T: Send + 'static>(name: &'static str, work: impl FnOnce() -> T + Send + 'static) -> T {
+    let span = tracing::debug_span!("task", name);
+    match tokio::task::spawn_blocking(move || span.in_scope(work)).await {
+        Ok(result) => result,
+        Err(ended) if ended.is_panic() => std::panic::resume_unwind(ended.into_panic()),
+        // The runtime ends, and all that waits ends with it.
+        Err(_) => std::future::pending().await,
+    }
+}

@@ -3,9 +3,11 @@
 mod access;
 mod log_file;
 mod metrics;
+mod publications;
 #[cfg(test)]
 mod tests;
 
 pub use access::{AccessEntry, Style};
-pub use log_file::{LogBuffer, LogFile, LogTarget};
+pub use log_file::{LogBuffer, LogFile, LogLosses, LogTarget};
 pub use metrics::{Counters, Event, Outcome, TokenLookUp, WorkerCounters};
+pub use publications::{Publication, Publications};

@@ -148,7 +148,7 @@ impl Compiler {
                         Kind::TokenPolicy => &mut round.policies,
                         Kind::ModelBackend => &mut round.models,
                         Kind::Service => &mut round.services,
-                        Kind::ApiRoute | Kind::EndpointSlice | Kind::Secret => continue,
+                        Kind::ApiRoute | Kind::EndpointSlice | Kind::Secret | Kind::File => continue,
                     };
                     marked.insert(key);
                 }
@@ -180,7 +180,7 @@ impl Compiler {
                 (Kind::ModelBackend, _) => {
                     round.new_models.insert(key, None);
                 }
-                (Kind::ApiRoute | Kind::Service | Kind::EndpointSlice | Kind::Secret, _) => {
+                (Kind::ApiRoute | Kind::Service | Kind::EndpointSlice | Kind::Secret | Kind::File, _) => {
                     self.drop_route(&key, round);
                 }
             }
@@ -457,7 +457,7 @@ impl Compiler {
                 Some(verdicts::of_policy(object, self.policies.get(key)?, self.users.rules(key), world))
             }
             Kind::ModelBackend => Some(verdicts::of_model(object, self.models.get(key)?, self.users.rules(key), world)),
-            Kind::Service | Kind::EndpointSlice | Kind::Secret => None,
+            Kind::Service | Kind::EndpointSlice | Kind::Secret | Kind::File => None,
         }
     }
 

@@ -202,7 +202,7 @@ fn judge(
             Kind::ApiRoute => verdicts::of_route(object, routes.get(key)?, winner, world),
             Kind::TokenPolicy => verdicts::of_policy(object, world.policies.get(key)?, rules(key), world),
             Kind::ModelBackend => verdicts::of_model(object, world.models.get(key)?, rules(key), world),
-            Kind::Service | Kind::EndpointSlice | Kind::Secret => return None,
+            Kind::Service | Kind::EndpointSlice | Kind::Secret | Kind::File => return None,
         };
         Some((key.clone(), verdict))
     });

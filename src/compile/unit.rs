@@ -59,7 +59,7 @@ pub(super) fn unit(object: &Object, context: &mut Context<'_>) -> Option<Unit> {
         Kind::ApiRoute => Some(Unit::Route(route::unit(object, document, context))),
         Kind::TokenPolicy => Some(Unit::Policy(policy::unit(object, document))),
         Kind::ModelBackend => Some(Unit::Model(model::unit(object, document, context))),
-        Kind::Service | Kind::EndpointSlice | Kind::Secret => None,
+        Kind::Service | Kind::EndpointSlice | Kind::Secret | Kind::File => None,
     }
 }
 

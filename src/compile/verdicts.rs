@@ -108,7 +108,7 @@ impl World<'_> {
                     self.follow(named, reads);
                 }
             }
-            Kind::ApiRoute | Kind::Service | Kind::EndpointSlice | Kind::Secret => {}
+            Kind::ApiRoute | Kind::Service | Kind::EndpointSlice | Kind::Secret | Kind::File => {}
         }
     }
 }

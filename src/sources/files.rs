@@ -28,9 +28,9 @@ pub mod yaml;
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixTime};
 use crate::finding::Finding;
-use crate::resources::Update;
+use crate::resources::{Scope, Update, Version};
 
 use loaded::Files;
 use places::Span;
@@ -98,4 +98,22 @@ pub fn read(paths: Vec<PathBuf>, settings: Settings) -> Reading {
     let mut files = Files::new(paths, settings);
     let first = files.first();
     Reading { updates: first.updates, sources: first.sources, notes: first.notes, files }
+}
+
+/// Reads a text as if it were a file of this path that only its owner can read: for what exists in memory alone.
+pub fn read_text(path: &Arc<str>, text: &str) -> Update {
+    let decoded = document::decode(document::Found {
+        path,
+        text,
+        mode: 0o600,
+        readable_secrets: ReadableSecrets::Refuse,
+        created: UnixTime::default(),
+    });
+    let is_broken = decoded.is_broken;
+    Update::Replace {
+        scope: Scope::File(Arc::clone(path)),
+        objects: if is_broken { Vec::new() } else { decoded.objects },
+        findings: decoded.located.into_iter().map(|located| located.finding).collect(),
+        version: Version::default(),
+    }
 }

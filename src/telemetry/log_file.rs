@@ -23,8 +23,10 @@ const WAITING: usize = 256;
 /// Where the access log is written.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum LogTarget {
-    /// Standard output.
+    /// Standard output: words where it is a terminal, else JSON.
     Stdout,
+    /// Standard output, in words whatever it is.
+    StdoutInWords,
     /// This file, appended to.
     File(PathBuf),
     /// Nowhere.
@@ -51,6 +53,7 @@ impl LogFile {
                 let style = if io::stdout().is_terminal() { Style::Human } else { Style::Json };
                 (Box::new(io::stdout()), style)
             }
+            LogTarget::StdoutInWords => (Box::new(io::stdout()), Style::Human),
             LogTarget::File(path) => (Box::new(open_append(path)?), Style::Json),
         };
         let (sender, receiver) = sync_channel(WAITING);
@@ -74,16 +77,9 @@ impl LogFile {
         self.dropped.load(Ordering::Relaxed)
     }
 
-    /// Appends what was dropped in the `OpenMetrics` text format.
-    pub fn write_metrics(&self, out: &mut String) {
-        use std::fmt::Write;
-        // Writing to a `String` cannot fail.
-        let _ = writeln!(
-            out,
-            "# HELP bearward_access_log_buffers_dropped Buffers of lines that the writer of the log was too slow for.\n\
-             # TYPE bearward_access_log_buffers_dropped counter\nbearward_access_log_buffers_dropped_total {}",
-            self.dropped()
-        );
+    /// What tells how much was lost, for as long as anybody asks.
+    pub fn losses(&self) -> LogLosses {
+        LogLosses { dropped: Arc::clone(&self.dropped) }
     }
 
     /// Waits until all that was handed over is written. Every [`LogBuffer`] must have been dropped.
@@ -93,6 +89,26 @@ impl LogFile {
             // A writer that panicked has nothing more to write.
             let _ = writer.join();
         }
+    }
+}
+
+/// How much of a log was lost.
+#[derive(Clone, Debug, Default)]
+pub struct LogLosses {
+    dropped: Arc<AtomicU64>,
+}
+
+impl LogLosses {
+    /// Appends what was dropped in the `OpenMetrics` text format.
+    pub fn write(&self, out: &mut String) {
+        use std::fmt::Write;
+        // Writing to a `String` cannot fail.
+        let _ = writeln!(
+            out,
+            "# HELP bearward_access_log_buffers_dropped Buffers of lines that the writer of the log was too slow for.\n\
+             # TYPE bearward_access_log_buffers_dropped counter\nbearward_access_log_buffers_dropped_total {}",
+            self.dropped.load(Ordering::Relaxed)
+        );
     }
 }
 

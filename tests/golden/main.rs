@@ -7,6 +7,7 @@
 mod admission;
 mod crds;
 mod findings;
+mod help;
 mod reference;
 
 use std::path::{Path, PathBuf};

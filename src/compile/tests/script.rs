@@ -147,6 +147,7 @@ pub(super) fn draw(drawn: &Drawn) -> Object {
             plain_slice(&format!("{namespace}/slice-{number}"), of, addresses, 8080)
         }
         Kind::Secret => draw_secret(&format!("{namespace}/secret-{number}"), choices),
+        Kind::File => unreachable!("no object is a file"),
     };
     let age = i64::try_from(choices.below(3)).unwrap();
     object.created(age).version(1 + choices.below(5))

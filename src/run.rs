@@ -1,0 +1,177 @@
+//! The wiring; the only module that knows all others.
+//!
+//! ```text
+//!   objects ─┐                                    ┌─► data threads ◄── accept
+//!   key sets ┼─ updates ─► publish ─ snapshot ────┤
+//!   names  ──┘    ▲            │                  └─► probes, operator's view
+//!      ▲          └ 4,096      └─ what is wanted ─► key sets, names
+//!      └─────────────────────────────────────────────┘
+//! ```
+//!
+//! Every task of the control side is spawned by [`start`], into one set that ends with the [`Gateway`].
+
+mod entry;
+mod error;
+mod gateway;
+mod harden;
+mod intake;
+mod logging;
+mod objects;
+mod outbound;
+mod publish;
+mod ready;
+mod signals;
+mod sockets;
+mod tell;
+
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::{mpsc, watch};
+
+use crate::admin::{self, Readiness, View};
+use crate::cli::Settings;
+use crate::clock::Clock;
+use crate::compile::{self, Compiler};
+use crate::operate::Operator;
+use crate::proxy::{self, Limits, Proxy};
+use crate::snapshot::Snapshot;
+use crate::sources::{key_sets, names};
+use crate::state::Board;
+use crate::tasks::Tasks;
+use crate::telemetry::{Counters, LogFile, Publications};
+use crate::transport::Resolve;
+pub use entry::main;
+pub use error::StartError;
+pub use gateway::Gateway;
+use intake::Intake;
+pub use objects::Objects;
+use outbound::Outbound;
+use publish::{First, Outlets, Publisher};
+use sockets::Sockets;
+use tell::Teller;
+
+/// Updates that wait to be compiled. A source that is faster waits.
+const UPDATES: usize = 4_096;
+
+/// What a gateway takes from outside of the program.
+pub struct Parts {
+    /// Time.
+    pub clock: Clock,
+    /// Where random numbers start that need not be secret.
+    pub seed: u64,
+    /// Who looks names up.
+    pub resolver: Arc<dyn Resolve>,
+    /// Where the objects come from.
+    pub objects: Objects,
+}
+
+/// Starts a gateway on the current runtime; returns when it serves its first snapshot, or cannot.
+///
+/// Until then probes say that it is not ready and connections wait in the kernel's queue. The first snapshot is made when
+/// each file or watch has been read whole or has failed on record; with a cluster that cannot be reached, this waits.
+/// Dropped while it waits, it ends what it started.
+pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, StartError> {
+    let Parts { clock, seed, resolver, objects } = parts;
+    let (sockets, addresses) = Sockets::bind(&settings).await?;
+    let log = LogFile::open(&settings.access_log)
+        .map_err(|source| StartError::AccessLog { target: settings.access_log.clone(), source })?;
+    let outbound = Outbound::new(&mut settings, &objects, resolver, clock.clone())?;
+
+    let (all_findings, findings) = watch::channel(Arc::from([]));
+    let view = Arc::new(View {
+        clock: clock.clone(),
+        snapshot: Arc::new(ArcSwap::from_pointee(Snapshot::default())),
+        publications: Arc::new(Publications::new(clock.clone())),
+        readiness: Readiness::new(),
+        findings,
+        counters: Counters::new(settings.threads.get()),
+        log_losses: log.losses(),
+    });
+    let mut tasks = Tasks::new();
+    let shown = Arc::clone(&view);
+    let answer = move |request| std::future::ready(admin::probes(&shown, &request));
+    tasks.spawn("probes", admin::serve(sockets.probes, clock.clone(), answer));
+    let shown = Arc::clone(&view);
+    let answer = move |request| std::future::ready(admin::operator(&shown, addresses.admin, &request));
+    tasks.spawn("operator's view", admin::serve(sockets.admin, clock.clone(), answer));
+
+    let mut proxy = Proxy::start(
+        proxy::Parts {
+            threads: settings.threads.get(),
+            limits: Limits { connections: settings.max_connections.get(), ..Limits::default() },
+            trusted_proxies: settings.trusted_proxies.clone(),
+            snapshot: Arc::clone(&view.snapshot),
+            clock: clock.clone(),
+            tls: Arc::clone(&outbound.tls),
+            seed,
+            counters: view.counters.clone(),
+        },
+        &log,
+    )
+    .map_err(StartError::Threads)?;
+
+    let (sender, updates) = mpsc::channel(UPDATES);
+    let (keys, wanted_keys) = watch::channel(Arc::default());
+    let (names, wanted_names) = watch::channel(Arc::default());
+    let draw = outbound::draw(seed);
+    key_sets::start(
+        &mut tasks,
+        wanted_keys,
+        Arc::clone(&outbound.fetcher),
+        sender.clone(),
+        Arc::clone(&draw),
+        key_sets::Settings::default(),
+    );
+    let parts = names::Parts {
+        resolver: Arc::clone(&outbound.resolver),
+        egress: outbound.egress.clone(),
+        clock: clock.clone(),
+        draw,
+    };
+    names::start(&mut tasks, wanted_names, parts, sender.clone());
+
+    let egress = outbound.egress;
+    let compiler = Compiler::new(compile::Settings {
+        class: settings.class.as_ref().into(),
+        hosts_without_names: objects.are_the_operators_own(),
+        defaults: compile::Defaults::default(),
+        egress: Arc::new(move |address| egress.permits(address)),
+        service_account: objects.service_account(),
+    });
+    let (first, mut is_first) = watch::channel(First::Awaited);
+    let board = Arc::new(Board::new());
+    let operator = objects.operate(&board, &settings.class, seed, &clock);
+    let outlets = Outlets {
+        snapshot: Arc::clone(&view.snapshot),
+        board,
+        publications: Arc::clone(&view.publications),
+        keys,
+        names,
+        first,
+        teller: Teller::new(all_findings),
+    };
+    let reports = operator.as_ref().map(Operator::reports);
+    let reported = ready::first_report(&mut tasks, reports, is_first.clone(), clock.clone());
+    let listing = objects.start(&mut tasks, seed, &clock, sender);
+    let publisher = Publisher::new(compiler, outlets, clock.clone());
+    let intake = Intake::new(updates, clock.clone());
+    tasks.spawn("publish", publisher.run(intake, listing.finished()));
+    tasks.spawn("readiness", ready::keep(Arc::clone(&view.readiness), listing, is_first.clone(), reported));
+
+    is_first.wait_for(|first| *first != First::Awaited).await.map_err(|_| StartError::Stopped)?;
+    proxy.listen(sockets.http);
+    tracing::info!(http = %addresses.http, probes = %addresses.probes, admin = %addresses.admin, "gateway started");
+    Ok(Gateway {
+        addresses,
+        clock,
+        delay: settings.shutdown_delay,
+        grace: settings.shutdown_grace,
+        readiness: Arc::clone(&view.readiness),
+        first: is_first,
+        proxy,
+        tasks,
+        operator,
+        log,
+    })
+}

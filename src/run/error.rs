@@ -1,0 +1,53 @@
+//! Why a gateway does not start.
+
+use std::io;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+use crate::telemetry::LogTarget;
+use crate::transport::RootsError;
+
+/// Why a gateway does not start. What is wrong with resources is never one of these.
+#[derive(Debug, Error)]
+pub enum StartError {
+    /// A socket cannot be bound.
+    #[error("cannot listen on {address} ({flag}): {source}; choose another address, or port 0 for a free one")]
+    Listen {
+        /// The flag that sets the address.
+        flag: &'static str,
+        /// The address.
+        address: SocketAddr,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The access log cannot be opened.
+    #[error("cannot write the access log to {target:?} (--access-log): {source}")]
+    AccessLog {
+        /// Where it should go.
+        target: LogTarget,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// The file with authorities cannot be read.
+    #[error("cannot read {} (--ca-file): {source}", path.display())]
+    CaFile {
+        /// Which.
+        path: PathBuf,
+        /// What the kernel said.
+        source: io::Error,
+    },
+    /// What is in it is not a set of certificates.
+    #[error("cannot use the authorities of --ca-file: {0}")]
+    Roots(#[from] RootsError),
+    /// TLS towards upstreams cannot be set up.
+    #[error("cannot set up TLS: {0}")]
+    Tls(#[from] rustls::Error),
+    /// No thread or no runtime could be made.
+    #[error("cannot start the data threads: {0}")]
+    Threads(io::Error),
+    /// The task that compiles ended before the first snapshot; the log says why.
+    #[error("stopped before the first snapshot was served")]
+    Stopped,
+}

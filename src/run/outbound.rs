@@ -1,0 +1,56 @@
+//! Everything that dials out has its rules from here.
+
+use std::hash::BuildHasher;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use rustls::ClientConfig;
+
+use super::{Objects, StartError};
+use crate::cli::Settings;
+use crate::clock::Clock;
+use crate::sources::Draw;
+use crate::transport::{self, EgressRules, Fetcher, Resolve};
+
+/// How connections are made.
+pub(super) struct Outbound {
+    pub(super) tls: Arc<ClientConfig>,
+    pub(super) egress: EgressRules,
+    pub(super) resolver: Arc<dyn Resolve>,
+    pub(super) fetcher: Arc<Fetcher>,
+}
+
+impl Outbound {
+    pub(super) fn new(
+        settings: &mut Settings,
+        objects: &Objects,
+        resolver: Arc<dyn Resolve>,
+        clock: Clock,
+    ) -> Result<Self, StartError> {
+        let tls = match &settings.ca_file {
+            None => transport::client_config()?,
+            Some(path) => {
+                let pem = std::fs::read(path).map_err(|source| StartError::CaFile { path: path.clone(), source })?;
+                transport::client_config_trusting(&pem)?
+            }
+        };
+        let listed = settings.egress_allow.clone();
+        let egress =
+            if objects.are_the_operators_own() { EgressRules::files(listed) } else { EgressRules::cluster(listed) };
+        let fetcher = Fetcher::new(
+            Arc::clone(&resolver),
+            egress.clone(),
+            Arc::clone(&tls),
+            settings.outbound_proxy.take(),
+            clock,
+        );
+        Ok(Self { tls, egress, resolver, fetcher: Arc::new(fetcher) })
+    }
+}
+
+/// Numbers that follow from `seed`; they spread retries over time and need not be secret.
+pub(super) fn draw(seed: u64) -> Draw {
+    let hasher = foldhash::fast::FixedState::with_seed(seed);
+    let count = AtomicU64::new(0);
+    Arc::new(move || hasher.hash_one(count.fetch_add(1, Ordering::Relaxed)))
+}

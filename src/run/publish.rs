@@ -1,0 +1,162 @@
+//! The one task that compiles and publishes.
+//!
+//! ```text
+//! Intake ─ updates that belong together ─► Compiler (on a thread that may block) ─┬► ArcSwap<Snapshot> ─► data threads
+//!                                                                                ├► Wanted ─► key sets, names
+//!                                                                                ├► verdicts, versions ─► Board
+//!                                                                                └► findings ─► the log
+//! ```
+
+use std::collections::BTreeSet;
+use std::sync::Arc;
+
+use arc_swap::ArcSwap;
+use tokio::sync::watch;
+
+use super::intake::{Intake, Take};
+use super::tell::Teller;
+use crate::clock::Clock;
+use crate::compile::{Compiled, Compiler, Wanted};
+use crate::resources::{ReportKey, Update};
+use crate::snapshot::Snapshot;
+use crate::sources::key_sets::WantedKeys;
+use crate::sources::names::WantedNames;
+use crate::state::Board;
+use crate::tasks;
+use crate::telemetry::{Publication, Publications};
+
+/// What has become of the first snapshot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(super) enum First {
+    /// Nothing is served yet.
+    Awaited,
+    /// It is served; these sources that it names have neither answered nor failed.
+    Served(BTreeSet<ReportKey>),
+}
+
+/// Where the outcome of a compile goes.
+pub(super) struct Outlets {
+    pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
+    pub(super) board: Arc<Board>,
+    pub(super) publications: Arc<Publications>,
+    pub(super) keys: watch::Sender<Arc<WantedKeys>>,
+    pub(super) names: watch::Sender<Arc<WantedNames>>,
+    pub(super) first: watch::Sender<First>,
+    pub(super) teller: Teller,
+}
+
+/// Compiles what comes and publishes what comes of it.
+pub(super) struct Publisher {
+    compiler: Compiler,
+    outlets: Outlets,
+    clock: Clock,
+    wanted: Option<Arc<Wanted>>,
+    /// Sources that have answered, well or not, since the start; only until those of the first snapshot all have.
+    answered: BTreeSet<ReportKey>,
+}
+
+impl Take for Publisher {
+    fn take(&mut self, update: Update) {
+        if let Update::Report { key, .. } = &update {
+            self.answer(key);
+        }
+        self.compiler.apply(update);
+    }
+
+    fn is_urgent(&self) -> bool {
+        self.compiler.is_urgent()
+    }
+}
+
+impl Publisher {
+    pub(super) fn new(compiler: Compiler, outlets: Outlets, clock: Clock) -> Self {
+        Self { compiler, outlets, clock, wanted: None, answered: BTreeSet::new() }
+    }
+
+    /// Publishes for the first time when `listed` is over, then whenever something comes.
+    pub(super) async fn run(mut self, mut intake: Intake, listed: impl Future<Output = ()>) {
+        intake.until(listed, &mut self).await;
+        loop {
+            self = self.publish().await;
+            if !intake.next(&mut self).await {
+                return;
+            }
+        }
+    }
+
+    async fn publish(mut self) -> Self {
+        let started = self.clock.tick();
+        let (publisher, outcome) = tasks::blocking("compile", move || {
+            let outcome = self.compiler.compile();
+            (self, outcome)
+        })
+        .await;
+        self = publisher;
+        let took = self.clock.tick().since(started);
+        self.hand_out(outcome, took);
+        self
+    }
+
+    fn hand_out(&mut self, compiled: Compiled, took: std::time::Duration) {
+        let Compiled { snapshot, verdicts, scope_findings, wanted, versions, work } = compiled;
+        let id = snapshot.id;
+        self.outlets.teller.tell(&verdicts, &scope_findings);
+        self.want(&wanted);
+        self.outlets.snapshot.store(snapshot);
+        self.outlets.publications.published(Publication {
+            id,
+            took,
+            work: &[
+                ("units", count(work.units)),
+                ("chains", count(work.chains)),
+                ("policies", count(work.policies)),
+                ("hosts", count(work.hosts)),
+                ("shards", count(work.shards)),
+            ],
+        });
+        // After the store: what the board says is enforced has to be.
+        self.outlets.board.publish(verdicts, versions);
+        self.serve_first(&wanted);
+        tracing::debug!(id = id.0, took_us = took.as_micros(), units = work.units, "snapshot published");
+    }
+
+    fn want(&mut self, wanted: &Arc<Wanted>) {
+        if self.wanted.as_ref().is_some_and(|known| Arc::ptr_eq(known, wanted)) {
+            return;
+        }
+        self.outlets.keys.send_replace(Arc::new(wanted.keys.clone()));
+        self.outlets.names.send_replace(Arc::new(wanted.names.clone()));
+        self.wanted = Some(Arc::clone(wanted));
+    }
+
+    /// The first snapshot's sources are waited for; those of later ones are not, since a new issuer that is away must not
+    /// take a replica out that serves all others.
+    fn serve_first(&mut self, wanted: &Wanted) {
+        let answered = &self.answered;
+        self.outlets.first.send_if_modified(|first| {
+            if *first != First::Awaited {
+                return false;
+            }
+            let keys = wanted.keys.iter().map(|(source, _)| ReportKey::Keys(source.clone()));
+            let names = wanted.names.iter().map(|(name, _)| ReportKey::Name(name.clone()));
+            *first = First::Served(keys.chain(names).filter(|key| !answered.contains(key)).collect());
+            true
+        });
+        self.answered = BTreeSet::new();
+    }
+
+    fn answer(&mut self, key: &ReportKey) {
+        let answered = &mut self.answered;
+        self.outlets.first.send_if_modified(|first| match first {
+            First::Awaited => {
+                answered.insert(key.clone());
+                false
+            }
+            First::Served(awaited) => awaited.remove(key),
+        });
+    }
+}
+
+fn count(count: usize) -> u64 {
+    u64::try_from(count).unwrap_or(u64::MAX)
+}

@@ -1,0 +1,195 @@
+//! The built binary: exit codes, signals and what it writes.
+
+use std::path::Path;
+use std::process::{Output, Stdio};
+
+use bearward::name::Kind;
+use rustix::process::{Pid, Signal, kill_process};
+use serde_json::Value;
+use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::process::{Child, ChildStderr, Command};
+
+use crate::client::{Client, get, within};
+use crate::upstream::{OK, Upstream};
+
+/// The binary without any setting of the environment in which the tests run.
+fn bearward(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_bearward"));
+    command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
+    command.env_clear();
+    command
+}
+
+async fn output(arguments: &[&str]) -> Output {
+    within(bearward(arguments).output()).await.unwrap()
+}
+
+fn text(bytes: &[u8]) -> &str {
+    std::str::from_utf8(bytes).unwrap()
+}
+
+const FREE: [&str; 6] = ["--http", "127.0.0.1:0", "--probes", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+
+/// `bearward serve`, started, and where it serves.
+struct Served {
+    child: Child,
+    log: Lines<BufReader<ChildStderr>>,
+    http: std::net::SocketAddr,
+}
+
+async fn serve(config: &Path, flags: &[&str]) -> Served {
+    let arguments: Vec<_> = [&["serve", config.to_str().unwrap()], &FREE[..], flags].concat();
+    let mut child = bearward(&arguments).spawn().unwrap();
+    let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let started = loop {
+        let line = within(log.next_line()).await.unwrap().expect("the log ends before the start");
+        let line: Value = serde_json::from_str(&line).unwrap();
+        if line["message"] == "gateway started" {
+            break line;
+        }
+    };
+    let http = started["http"].as_str().unwrap().parse().unwrap();
+    Served { child, log, http }
+}
+
+impl Served {
+    fn pid(&self) -> Pid {
+        Pid::from_raw(self.child.id().unwrap().try_into().unwrap()).unwrap()
+    }
+
+    fn signal(&self, signal: Signal) {
+        kill_process(self.pid(), signal).unwrap();
+    }
+
+    async fn code(mut self) -> Option<i32> {
+        within(self.child.wait()).await.unwrap().code()
+    }
+}
+
+fn config(folder: &tempfile::TempDir, upstream: &Upstream) -> std::path::PathBuf {
+    let path = folder.path().join("config.yaml");
+    let yaml = format!(
+        "apiVersion: bearward.dev/v1alpha1\nkind: ApiRoute\nmetadata: {{name: shop, namespace: shop}}\nspec:\n  \
+         hosts: [api.example.com]\n  rules:\n  - name: open\n    auth: {{anonymous: true}}\n    \
+         backends: [{{url: \"{}\"}}]\n",
+        upstream.url()
+    );
+    std::fs::write(&path, yaml).unwrap();
+    path
+}
+
+#[tokio::test]
+async fn a_wrong_call_ends_with_two_and_says_what_was_expected() {
+    for (arguments, expected) in [
+        (&["serve"][..], "<PATH>..."),
+        (&["serve", "a.yaml", "--http", "8080"], "expected an IP address and a port"),
+        (&["demo", "--http", "0.0.0.0:8080"], "is not a loopback address"),
+        (&["nothing"], "unrecognized subcommand"),
+    ] {
+        let output = output(arguments).await;
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert_eq!(text(&output.stdout), "", "{arguments:?}");
+        assert!(text(&output.stderr).contains(expected), "{arguments:?}: {}", text(&output.stderr));
+    }
+}
+
+#[tokio::test]
+async fn a_variable_sets_what_no_flag_does() {
+    for (name, value, expected) in [
+        ("BEARWARD_HTTP", "nowhere", "'--http <ADDR>'"),
+        ("BEARWARD_CLASS", "In ternal", "'--class <NAME>'"),
+        ("BEARWARD_ALLOW_READABLE_SECRETS", "perhaps", "'--allow-readable-secrets'"),
+        ("BEARWARD_EGRESS_ALLOW", "10.0.0.0/8,10.0.0.0/8", "--egress-allow has 10.0.0.0/8 twice"),
+        ("HTTPS_PROXY", "socks5://planted@proxy.example.com", "HTTPS_PROXY cannot be used"),
+    ] {
+        let output = within(bearward(&["serve", "a.yaml"]).env(name, value).output()).await.unwrap();
+        assert_eq!(output.status.code(), Some(2), "{name}");
+        let error = text(&output.stderr);
+        assert!(error.contains(expected) && !error.contains("planted"), "{name}: {error}");
+    }
+    // The flag wins: its own value is refused, and the variable's is not looked at.
+    for (threads, variable, expected) in [("0", "5", "invalid value '0'"), ("5", "0", "'--http <ADDR>'")] {
+        let mut command = bearward(&["serve", "a.yaml", "--threads", threads, "--http", "nowhere"]);
+        let output = within(command.env("BEARWARD_THREADS", variable).output()).await.unwrap();
+        assert!(text(&output.stderr).contains(expected), "{threads} {variable}: {}", text(&output.stderr));
+    }
+}
+
+#[tokio::test]
+async fn help_is_shown_on_standard_output() {
+    let output = output(&["serve", "--help"]).await;
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+    assert!(text(&output.stdout).contains("Usage: bearward serve"));
+}
+
+#[tokio::test]
+async fn the_definitions_are_printed_as_one_stream() {
+    let output = output(&["crds"]).await;
+    assert_eq!((output.status.code(), text(&output.stderr)), (Some(0), ""));
+    let documents: Vec<_> = text(&output.stdout).split("---\n").skip(1).map(str::trim_end).collect();
+    let expected: Vec<_> = Kind::ALL.into_iter().filter_map(bearward::api::crd_yaml).collect();
+    assert_eq!(documents, expected.iter().map(|document| document.trim_end()).collect::<Vec<_>>());
+}
+
+#[tokio::test]
+async fn a_port_that_is_taken_is_named_with_its_flag() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = config(&folder, &Upstream::replying(OK).await);
+    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap().to_string();
+    for flag in ["--http", "--probes", "--admin"] {
+        let mut arguments = vec!["serve", path.to_str().unwrap()];
+        for pair in FREE.chunks(2) {
+            arguments.extend([pair[0], if pair[0] == flag { &address } else { pair[1] }]);
+        }
+        let output = output(&arguments).await;
+        assert_eq!(output.status.code(), Some(1), "{flag}");
+        let expected = format!("cannot listen on {address} ({flag})");
+        assert!(text(&output.stderr).contains(&expected), "{flag}: {}", text(&output.stderr));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sigterm_and_sigint_drain_and_end_with_zero() {
+    let upstream = Upstream::replying(OK).await;
+    let folder = tempfile::tempdir().unwrap();
+    for signal in [Signal::TERM, Signal::INT] {
+        let mut served = serve(&config(&folder, &upstream), &[]).await;
+        assert_eq!(get(served.http, "api.example.com", "/", "").await.status, 200);
+        upstream.hold();
+        let mut client = Client::connect(served.http).await;
+        client.send("GET / HTTP/1.1\r\nhost: api.example.com\r\n\r\n").await;
+        upstream.take();
+        upstream.reached().await;
+        served.signal(signal);
+        while !within(served.log.next_line()).await.unwrap().unwrap().contains("drain began") {}
+        upstream.release();
+        assert_eq!(client.reply().await.status, 200, "{signal:?}");
+        assert_eq!(served.code().await, Some(0), "{signal:?}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_second_signal_ends_at_once() {
+    let upstream = Upstream::replying(OK).await;
+    let folder = tempfile::tempdir().unwrap();
+    let mut served = serve(&config(&folder, &upstream), &["--shutdown-grace", "1h"]).await;
+    upstream.hold();
+    let mut client = Client::connect(served.http).await;
+    client.send("GET / HTTP/1.1\r\nhost: api.example.com\r\n\r\n").await;
+    upstream.reached().await;
+    served.signal(Signal::TERM);
+    while !within(served.log.next_line()).await.unwrap().unwrap().contains("drain began") {}
+    served.signal(Signal::TERM);
+    assert_eq!(served.code().await, Some(0));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn memory_is_kept_from_core_dumps() {
+    let folder = tempfile::tempdir().unwrap();
+    let served = serve(&config(&folder, &Upstream::replying(OK).await), &[]).await;
+    let limits = std::fs::read_to_string(format!("/proc/{}/limits", served.pid().as_raw_nonzero())).unwrap();
+    let cores: Vec<_> =
+        limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().split_whitespace().collect();
+    assert_eq!(cores[4..6], ["0", "0"], "{limits}");
+}

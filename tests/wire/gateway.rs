@@ -1,0 +1,129 @@
+//! A gateway in this process, from YAML text and with time driven by hand.
+
+use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use bearward::cli::{self, Command};
+use bearward::clock::{Clock, ManualClock, UnixTime};
+use bearward::run::{Gateway, Objects, Parts, start};
+use bearward::transport::FixedNames;
+use tempfile::TempDir;
+
+use crate::client::{Reply, get, within};
+
+/// When every test begins.
+pub(crate) const START: UnixTime = UnixTime::from_secs(1_800_000_000);
+
+/// A running gateway, its files and its clock.
+pub(crate) struct Rig {
+    pub(crate) clock: Arc<ManualClock>,
+    pub(crate) gateway: Gateway,
+    folder: TempDir,
+}
+
+impl Rig {
+    /// Serves one file of this text, and is ready.
+    pub(crate) async fn serve(yaml: &str) -> Self {
+        Self::serve_with(yaml, &[]).await
+    }
+
+    /// The same, with more flags.
+    pub(crate) async fn serve_with(yaml: &str, flags: &[&str]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder, "config.yaml", yaml);
+        let path = folder.path().join("config.yaml");
+        let log = folder.path().join("access.log");
+        let mut line = vec!["bearward", "serve", path.to_str().unwrap(), "--access-log", log.to_str().unwrap()];
+        let usual = ["--http", "127.0.0.1:0", "--probes", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--threads", "2"];
+        line.extend(usual.chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten());
+        line.extend(flags);
+        let Ok(Command::Serve { files, settings }) = cli::parse(line) else { panic!("the command line is refused") };
+        let clock = Arc::new(ManualClock::new(START));
+        let parts = Parts {
+            clock: Clock::manual(Arc::clone(&clock)),
+            seed: 1,
+            resolver: Arc::new(FixedNames::new()),
+            objects: Objects::Files(files),
+        };
+        let gateway = within(Box::pin(start(settings, parts))).await.unwrap();
+        within(gateway.ready()).await;
+        Self { clock, gateway, folder }
+    }
+
+    pub(crate) fn http(&self) -> SocketAddr {
+        self.gateway.http()
+    }
+
+    /// GETs a path of the host `api.example.com`.
+    pub(crate) async fn get(&self, path: &str, fields: &str) -> Reply {
+        get(self.http(), "api.example.com", path, fields).await
+    }
+
+    /// Replaces the file as editors do, by a rename, and waits until another snapshot is in force. Time goes on meanwhile,
+    /// since what is quiet is told by the clock.
+    pub(crate) async fn reload(&self, yaml: &str) {
+        let before = self.snapshot().await;
+        self.replace(yaml);
+        within(async {
+            while self.snapshot().await == before {
+                self.clock.advance(Duration::from_millis(50));
+            }
+        })
+        .await;
+    }
+
+    /// Replaces the file as editors do, by a rename.
+    pub(crate) fn replace(&self, yaml: &str) {
+        write(&self.folder, "config.yaml.new", yaml);
+        std::fs::rename(self.path("config.yaml.new"), self.path("config.yaml")).unwrap();
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Which snapshot is in force.
+    pub(crate) async fn snapshot(&self) -> u64 {
+        self.shown().await["snapshot"].as_u64().unwrap()
+    }
+
+    /// Waits for findings, and shows them as they are told to operators.
+    pub(crate) async fn findings(&self) -> String {
+        within(async {
+            loop {
+                let shown = self.shown().await;
+                if shown["findings"].as_array().is_some_and(|findings| !findings.is_empty()) {
+                    return shown["findings"].to_string();
+                }
+                self.clock.advance(Duration::from_millis(50));
+            }
+        })
+        .await
+    }
+
+    async fn shown(&self) -> serde_json::Value {
+        let shown = get(self.gateway.admin(), "localhost", "/snapshot", "").await;
+        serde_json::from_slice(&shown.body).unwrap()
+    }
+
+    /// Ends the gateway in order, and shows its access log.
+    pub(crate) async fn drain_and_read_log(self) -> String {
+        within(self.gateway.drain()).await;
+        std::fs::read_to_string(self.folder.path().join("access.log")).unwrap()
+    }
+
+    /// Ends the gateway in order; the folder goes with it.
+    pub(crate) async fn drain(self) {
+        within(self.gateway.drain()).await;
+    }
+}
+
+/// Secrets are among the files, so that others may not read them.
+fn write(folder: &TempDir, name: &str, text: &str) {
+    let path = folder.path().join(name);
+    std::fs::write(&path, text).unwrap();
+    std::fs::set_permissions(&path, std::fs::Permissions::from_mode(0o600)).unwrap();
+}

@@ -1,0 +1,94 @@
+//! How a gateway starts, what it shows of itself, and how it ends.
+
+use tokio::net::TcpStream;
+
+use crate::client::{Client, get, within};
+use crate::gateway::Rig;
+use crate::upstream::{OK, Upstream};
+
+fn config(upstream: &Upstream) -> String {
+    format!(
+        r#"apiVersion: bearward.dev/v1alpha1
+kind: ApiRoute
+metadata: {{name: shop, namespace: shop}}
+spec:
+  hosts: [api.example.com]
+  rules:
+  - name: open
+    auth: {{anonymous: true}}
+    backends: [{{url: "{}"}}]
+"#,
+        upstream.url()
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn port_zero_takes_a_free_port_for_each_listener() {
+    let upstream = Upstream::replying(OK).await;
+    let rig = Rig::serve(&config(&upstream)).await;
+    let addresses = [rig.gateway.http(), rig.gateway.probes(), rig.gateway.admin()];
+    let mut ports: Vec<_> = addresses.iter().map(std::net::SocketAddr::port).collect();
+    ports.sort_unstable();
+    ports.dedup();
+    assert_eq!((ports.len(), ports.contains(&0)), (3, false), "{addresses:?}");
+    assert_eq!(rig.get("/", "").await.status, 200);
+    rig.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ipv6_is_served() {
+    let upstream = Upstream::replying(OK).await;
+    let rig = Rig::serve_with(&config(&upstream), &["--http", "[::1]:0"]).await;
+    assert!(rig.http().is_ipv6());
+    assert_eq!(rig.get("/", "").await.status, 200);
+    rig.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn probes_and_the_operators_view_show_what_is_in_force() {
+    let upstream = Upstream::replying(OK).await;
+    let rig = Rig::serve(&config(&upstream)).await;
+    rig.get("/", "").await;
+    let (probes, admin) = (rig.gateway.probes(), rig.gateway.admin());
+    for (address, path, status, expected) in [
+        (probes, "/livez", 200, "alive"),
+        (probes, "/readyz", 200, "ready"),
+        (probes, "/metrics", 200, "bearward_snapshot_id 1"),
+        (probes, "/snapshot", 404, "not found"),
+        (admin, "/", 200, "/snapshot"),
+        (admin, "/snapshot", 200, r#""rule": "shop/shop/open""#),
+        (admin, "/nothing", 404, "not found"),
+    ] {
+        let reply = get(address, "localhost", path, "").await;
+        assert_eq!(reply.status, status, "{path}");
+        assert!(reply.text().contains(expected), "{path}: {}", reply.text());
+    }
+    let rebound = get(admin, "evil.example.com", "/snapshot", "").await;
+    assert_eq!(rebound.status, 421);
+    let traffic = get(rig.http(), "localhost", "/snapshot", "").await;
+    assert_eq!(traffic.code(), "no_route", "the data plane shows nothing of the operator's");
+    rig.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_drain_lets_a_request_finish_and_takes_no_other() {
+    let upstream = Upstream::replying(OK).await;
+    let rig = Rig::serve(&config(&upstream)).await;
+    let (http, probes) = (rig.gateway.http(), rig.gateway.probes());
+    upstream.hold();
+    let mut client = Client::connect(http).await;
+    client.send("GET / HTTP/1.1\r\nhost: api.example.com\r\n\r\n").await;
+    upstream.reached().await;
+
+    let draining = tokio::spawn(rig.gateway.drain());
+    within(async { while get(probes, "localhost", "/readyz", "").await.status != 503 {} }).await;
+    within(async { while TcpStream::connect(http).await.is_ok() {} }).await;
+    upstream.release();
+    let reply = client.reply().await;
+    assert_eq!((reply.status, reply.text(), reply.header("connection")), (200, "hello", Some("close")));
+    assert_eq!(client.end().await, b"");
+    // Whoever was told that the connection ends has some time to close it: time does not pass here.
+    drop(client);
+    within(draining).await.unwrap();
+    assert!(TcpStream::connect(probes).await.is_err(), "probes are served to the end and no longer");
+}

@@ -1,0 +1,16 @@
+//! The whole gateway over real sockets: objects from files, time driven by hand, an upstream that is scripted to the byte.
+//!
+//! What a row asserts is what stands on the wire. A few rows run the built binary: signals, exit codes, log lines.
+
+#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+
+mod binary;
+mod client;
+mod credentials;
+mod demo;
+mod gateway;
+mod issuer;
+mod lifecycle;
+mod reload;
+mod routes;
+mod upstream;
