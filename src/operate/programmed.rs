@@ -67,9 +67,10 @@ pub(super) fn judge(
     if !rejecting.is_empty() {
         return Programmed::Rejected(rejecting);
     }
+    let removed = board.removed(key);
     let missing = |ack: Option<&Ack>| {
         let Some(ack) = ack else { return Some(Missing::Report) };
-        let unseen = verdict.reads.iter().find(|read| !ack.has_passed(read))?;
+        let unseen = verdict.reads.iter().chain(&removed).find(|read| !ack.has_passed(read))?;
         Some(Missing::Object(unseen.key.clone()))
     };
     let mut behind = others().filter_map(|(name, ack)| Some((name.clone(), missing(*ack)?)));

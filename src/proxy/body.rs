@@ -56,6 +56,12 @@ pub(super) struct Upload {
 }
 
 impl Upload {
+    /// Bytes have passed.
+    pub(super) fn passed(&self, bytes: u64) {
+        self.received.set(self.received.get().saturating_add(bytes));
+        self.moved.set(true);
+    }
+
     /// Whether bytes have moved since this was asked last.
     pub(super) fn take_progress(&self) -> bool {
         self.moved.replace(false)
@@ -98,7 +104,6 @@ impl Body for RequestBody {
             return Poll::Ready(None);
         };
         let Poll::Ready(next) = Pin::new(incoming).poll_frame(context) else { return Poll::Pending };
-        upload.moved.set(true);
         let frame = match next {
             None => return Poll::Ready(None),
             Some(Err(error)) => {
@@ -108,9 +113,8 @@ impl Body for RequestBody {
             Some(Ok(frame)) => frame,
         };
         if let Some(data) = frame.data_ref() {
-            let received = upload.received.get().saturating_add(length(data));
-            upload.received.set(received);
-            if received > *bound {
+            upload.passed(length(data));
+            if upload.received.get() > *bound {
                 upload.too_large.set(true);
                 return Poll::Ready(Some(Err(BodyError::TooLarge)));
             }
@@ -183,11 +187,13 @@ pub(super) struct H2Source {
 
 impl ReplyBody {
     /// What `source` brings, as the reply of `exchange`.
-    pub(super) fn new(source: Source, mut exchange: Box<Exchange>) -> Self {
-        if matches!(&source, Source::Whole(bytes) if bytes.is_empty()) {
-            exchange.complete();
+    pub(super) fn new(source: Source, exchange: Box<Exchange>) -> Self {
+        let mut body = Self { source, exchange };
+        // A body that is over already is dropped without being asked.
+        if body.is_end_stream() {
+            body.exchange.complete();
         }
-        Self { source, exchange }
+        body
     }
 
     fn sent(&mut self, frame: &Frame<Bytes>) {

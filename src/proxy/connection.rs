@@ -54,11 +54,11 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, peer: Peer)
         let worker = Rc::clone(&worker);
         let session = Rc::clone(&session);
         service_fn(move |incoming: Request<Incoming>| {
-            session.begin();
+            let taking = session.begin();
             let worker = Rc::clone(&worker);
             let session = Rc::clone(&session);
             async move {
-                let reply: Response<ReplyBody> = request::answer(worker, session, incoming).await;
+                let reply: Response<ReplyBody> = request::answer(worker, session, taking, incoming).await;
                 Ok::<_, Infallible>(reply)
             }
         })

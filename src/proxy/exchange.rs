@@ -52,11 +52,15 @@ struct Target {
 
 impl Exchange {
     /// A request whose head has just been read.
-    pub(super) fn new(worker: Rc<Worker>, session: Rc<Session>, method: Method) -> Box<Self> {
+    pub(super) fn new(
+        worker: Rc<Worker>,
+        session: Rc<Session>,
+        taking: Option<Rc<Taking>>,
+        method: Method,
+    ) -> Box<Self> {
         let (time, started) = worker.now();
         let client = session.peer().address();
         let name = RequestName::draw(worker.random());
-        let taking = session.taking();
         Box::new(Self {
             worker,
             session,

@@ -46,8 +46,7 @@ impl Reply {
     /// Takes out what was meant for us, and applies the rule's edits.
     fn finish(mut self, stages: &Stages, is_head: bool) -> Self {
         // Where there is no body to take the length from, the upstream's word is passed on (RFC 9110, section 8.6).
-        let keep_length = is_head || self.head.status == StatusCode::NOT_MODIFIED;
-        heads::clean_reply(&mut self.head.headers, keep_length);
+        heads::clean_reply(&mut self.head.headers, is_head);
         heads::edit(&mut self.head.headers, &stages.response);
         self.head.version = http::Version::HTTP_11;
         self

@@ -20,6 +20,7 @@ use super::forward;
 use super::receive::Received;
 use super::refusal::Refusal;
 use super::session::Session;
+use super::taking::Taking;
 use super::transform;
 use super::worker::Worker;
 
@@ -27,9 +28,10 @@ use super::worker::Worker;
 pub(super) async fn answer(
     worker: Rc<Worker>,
     session: Rc<Session>,
+    taking: Option<Rc<Taking>>,
     request: Request<Incoming>,
 ) -> Response<ReplyBody> {
-    let mut exchange = Exchange::new(Rc::clone(&worker), session, request.method().clone());
+    let mut exchange = Exchange::new(Rc::clone(&worker), session, taking, request.method().clone());
     match serve(&worker, &mut exchange, request).await {
         Ok(reply) => reply.attach(exchange),
         Err(refusal) => refusal.render(exchange),

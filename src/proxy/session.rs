@@ -92,17 +92,16 @@ impl Session {
         self.deadline.set(self.limits.idle_time);
     }
 
-    /// A request begins.
-    pub(super) fn begin(&self) {
+    /// A request begins; on HTTP/2 it gets a deadline of its own for the client to take the reply.
+    pub(super) fn begin(&self) -> Option<Rc<Taking>> {
         self.active.set(self.active.get().saturating_add(1));
         self.heard.set(false);
         if self.phase.replace(Phase::Serving) != Phase::Serving {
             self.deadline.clear();
         }
-        if self.is_http2() {
-            let taking = Taking::new(self.deadlines.create(), self.limits.idle_time);
-            self.newest.replace(Some(taking));
-        }
+        let taking = self.is_http2().then(|| Taking::new(self.deadlines.create(), self.limits.idle_time));
+        self.newest.replace(taking.clone());
+        taking
     }
 
     /// A reply has been handed over, or given up.
@@ -116,12 +115,7 @@ impl Session {
         }
     }
 
-    /// The deadline of the HTTP/2 stream that has just begun; `None` on HTTP/1.1.
-    pub(super) fn taking(&self) -> Option<Rc<Taking>> {
-        self.newest.borrow().clone()
-    }
-
-    /// The same, for the task that writes the stream.
+    /// The deadline of the HTTP/2 stream that has just begun, for the task that writes the stream.
     pub(super) fn take_newest(&self) -> Option<Rc<Taking>> {
         self.newest.take()
     }

@@ -17,7 +17,7 @@ pub struct Policy {
     pub name: Arc<str>,
     /// A token is tried against the entry that its form and issuer select.
     pub entries: Box<[Entry]>,
-    /// The headers, besides `Authorization`, in which some entry takes API keys.
+    /// The headers, besides `Authorization`, in which some entry takes API keys; each once.
     pub key_places: Box<[ApiKeyPlace]>,
     /// What an upstream is told.
     pub forwarding: Forwarding,

@@ -13,7 +13,7 @@ use tokio::sync::watch;
 
 use crate::finding::Severity;
 use crate::name::{Generation, ObjectKey};
-use crate::resources::{Scope, Verdict, Version};
+use crate::resources::{Read, Scope, Verdict, Version};
 
 /// How often each half of the board has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
@@ -46,6 +46,9 @@ struct Inner {
     verdicts: BTreeMap<ObjectKey, Arc<Verdict>>,
     versions: BTreeMap<Scope, Version>,
     rejected: BTreeSet<(ObjectKey, Generation)>,
+    /// Objects that a verdict had read and that were removed since: of each watch the last one, and the version by which
+    /// it was gone.
+    removed: BTreeMap<ObjectKey, BTreeMap<Scope, Read>>,
     /// What changed since somebody last asked; coalesced, so that it is bounded by the number of objects.
     changed: BTreeSet<ObjectKey>,
 }
@@ -66,12 +69,12 @@ impl Board {
         let (verdicts_moved, versions_moved) = {
             let mut inner = self.lock();
             let mut moved = false;
+            let versions_moved = inner.versions != versions;
+            inner.versions = versions;
             for (key, verdict) in verdicts {
                 moved = true;
                 inner.put(key, verdict);
             }
-            let versions_moved = inner.versions != versions;
-            inner.versions = versions;
             (moved, versions_moved)
         };
         self.revision.send_if_modified(|revision| {
@@ -89,6 +92,12 @@ impl Board {
     /// What became of an object; `None` where there is none, or none of ours.
     pub fn verdict(&self, key: &ObjectKey) -> Option<Arc<Verdict>> {
         self.lock().verdicts.get(key).cloned()
+    }
+
+    /// The objects that the verdict on `key` had read before they were removed, each with the version by which it was gone.
+    /// Who has not passed that version may still go by them: a removed API key, for one.
+    pub fn removed(&self, key: &ObjectKey) -> Vec<Read> {
+        self.lock().removed.get(key).into_iter().flat_map(BTreeMap::values).cloned().collect()
     }
 
     /// Every object that there is.
@@ -120,12 +129,44 @@ impl Inner {
         };
         if let Some(old) = old {
             self.rejected.remove(&(key.clone(), old.generation));
+            self.note_removals(&key, &old, verdict.as_deref());
         }
         if let Some(verdict) = verdict.filter(|verdict| has_error(verdict)) {
             self.rejected.insert((key.clone(), verdict.generation));
         }
         self.changed.insert(key);
     }
+}
+
+impl Inner {
+    /// Notes what `new` does not read any more because it is gone. If anything else has changed as well, then rather
+    /// because it is not named any more, and the versions of what has changed say all.
+    fn note_removals(&mut self, key: &ObjectKey, old: &Verdict, new: Option<&Verdict>) {
+        let Some(new) = new else {
+            self.removed.remove(key);
+            return;
+        };
+        let now: BTreeMap<&ObjectKey, Version> = new.reads.iter().map(|read| (&read.key, read.version)).collect();
+        let (kept, gone): (Vec<_>, Vec<_>) = old.reads.iter().partition(|read| now.contains_key(&read.key));
+        if let Some(removed) = self.removed.get_mut(key) {
+            removed.retain(|_, read| !now.contains_key(&read.key));
+        }
+        if kept.iter().any(|read| now.get(&read.key) != Some(&read.version)) {
+            return;
+        }
+        for read in gone {
+            let Some((scope, version)) = watch_of(&self.versions, &read.key) else { continue };
+            let read = Read { key: read.key.clone(), version };
+            self.removed.entry(key.clone()).or_default().insert(scope, read);
+        }
+    }
+}
+
+/// The watch that an object comes from, and how far it is.
+fn watch_of(versions: &BTreeMap<Scope, Version>, key: &ObjectKey) -> Option<(Scope, Version)> {
+    let watch = |namespace| Scope::Watch { kind: key.kind, namespace };
+    let scope = [watch(Some(Arc::clone(&key.namespace))), watch(None)];
+    scope.into_iter().find_map(|scope| versions.get(&scope).map(|version| (scope.clone(), *version)))
 }
 
 fn has_error(verdict: &Verdict) -> bool {

@@ -98,6 +98,17 @@ fn a_replica_that_rejects_the_object_or_what_it_refers_to_does_not_enforce_it() 
 }
 
 #[test]
+fn a_replica_that_has_not_seen_a_removal_does_not_enforce_it() {
+    let board = board(vec![], vec![]);
+    let without_policy = verdict(3, vec![], vec![read(&route("a"), 10)]);
+    let policies = Scope::Watch { kind: Kind::TokenPolicy, namespace: None };
+    board.publish([(route("a"), Some(without_policy))], BTreeMap::from([(policies, Version(12))]));
+    let missing = Missing::Object(policy("p"));
+    assert_eq!(judged(&board, &[("b", Some(ack(11, &[])))]), behind(&["b"], missing));
+    assert_eq!(judged(&board, &[("b", Some(ack(12, &[])))]), Programmed::Enforced);
+}
+
+#[test]
 fn an_error_in_the_object_or_in_what_it_refers_to_comes_first() {
     let own = error(&route("a"), Code::NoAuth);
     let other = error(&policy("p"), Code::UnsafePolicy);

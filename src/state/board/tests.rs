@@ -4,7 +4,7 @@ use std::sync::Arc;
 use super::{Board, Revision};
 use crate::finding::{Code, FieldPath, Finding};
 use crate::name::{Generation, Kind, ObjectKey};
-use crate::resources::{Scope, Verdict, Version};
+use crate::resources::{Read, Scope, Verdict, Version};
 
 fn key(name: &str) -> ObjectKey {
     ObjectKey::new(Kind::ApiRoute, "shop", name)
@@ -74,4 +74,47 @@ fn only_an_error_of_the_generation_in_force_rejects() {
     board.publish([(key("b"), None)], versions(4));
     assert_eq!(rejected(), []);
     assert_eq!(board.standing().versions, versions(4));
+}
+
+fn secret(name: &str, version: u64) -> Read {
+    Read { key: ObjectKey::new(Kind::Secret, "shop", name), version: Version(version) }
+}
+
+fn reading(generation: u64, reads: Vec<Read>) -> (ObjectKey, Option<Arc<Verdict>>) {
+    let (key, verdict) = verdict("a", generation, vec![]);
+    let mut verdict = Arc::unwrap_or_clone(verdict.unwrap());
+    verdict.reads = reads;
+    verdict.reads.push(Read { key: key.clone(), version: Version(generation) });
+    (key, Some(Arc::new(verdict)))
+}
+
+fn secrets_at(version: u64) -> BTreeMap<Scope, Version> {
+    BTreeMap::from([(Scope::Watch { kind: Kind::Secret, namespace: Some("shop".into()) }, Version(version))])
+}
+
+#[test]
+fn what_was_read_and_removed_is_known_with_the_version_by_which_it_was_gone() {
+    let board = Board::new();
+    board.publish([reading(1, vec![secret("k", 5), secret("l", 6)])], secrets_at(6));
+    assert_eq!(board.removed(&key("a")), []);
+    board.publish([reading(1, vec![secret("l", 6)])], secrets_at(9));
+    assert_eq!(board.removed(&key("a")), [secret("k", 9)]);
+    board.publish([reading(1, vec![])], secrets_at(12));
+    assert_eq!(board.removed(&key("a")), [secret("l", 12)], "who has passed this has passed the other");
+    board.publish([reading(1, vec![secret("l", 13)])], secrets_at(13));
+    assert_eq!(board.removed(&key("a")), [], "it is back, with a version of its own");
+}
+
+#[test]
+fn what_is_not_read_any_more_because_of_an_edit_was_not_removed() {
+    let board = Board::new();
+    board.publish([reading(1, vec![secret("k", 5), secret("l", 6)])], secrets_at(6));
+    board.publish([reading(2, vec![secret("l", 6)])], secrets_at(9));
+    assert_eq!(board.removed(&key("a")), []);
+    board.publish([reading(2, vec![])], BTreeMap::new());
+    assert_eq!(board.removed(&key("a")), [], "nor what is not watched any more");
+    board.publish([reading(2, vec![secret("l", 6)])], secrets_at(9));
+    board.publish([reading(2, vec![])], secrets_at(10));
+    board.publish([(key("a"), None)], secrets_at(11));
+    assert_eq!(board.removed(&key("a")), [], "nor anything of an object that is gone itself");
 }
