@@ -54,6 +54,13 @@ pub enum Command {
         /// Ports that were not asked for, and give way to free ones where they are taken.
         yielding: Vec<Listen>,
     },
+    /// What is wrong with files.
+    Check {
+        /// Which.
+        files: Files,
+        /// The class of the objects that count.
+        class: Box<str>,
+    },
     /// The custom resource definitions.
     Crds,
     /// Something about a token.
@@ -145,6 +152,21 @@ enum Commands {
         #[command(flatten)]
         gateway: gateway::GatewayArgs,
     },
+    /// Say what is wrong with files, and how to mend it
+    ///
+    /// Reads and compiles the files as serve does, and shows each finding with its file, line and cure. Nothing is fetched
+    /// and nothing is served. Exit code 1 where a part of some object would not be in force; warnings alone are 0.
+    #[command(after_long_help = examples::CHECK)]
+    Check {
+        #[command(flatten)]
+        files: objects::FilesArgs,
+        /// The class of the objects that count
+        ///
+        /// Objects whose spec.class is another are left alone.
+        #[arg(long, value_name = "NAME", env = "BEARWARD_CLASS", hide_env_values = true, default_value = "bearward")]
+        #[arg(value_parser = values::label, help_heading = "Objects")]
+        class: Box<str>,
+    },
     /// Print the custom resource definitions, for kubectl apply
     ///
     /// One stream of YAML documents: ApiRoute, TokenPolicy, ModelBackend.
@@ -190,6 +212,7 @@ fn typed(parsed: Commands, matches: &clap::ArgMatches) -> Result<Command, String
             let yielding = matches.subcommand().map(|(_, demo)| gateway::not_asked_for(demo)).unwrap_or_default();
             Command::Demo { settings, yielding }
         }
+        Commands::Check { files, class } => Command::Check { files: files.typed()?, class },
         Commands::Crds => Command::Crds,
         Commands::Token(token) => Command::Token(token.typed()?),
         Commands::Keys(keys) => Command::Keys(keys.typed()?),

@@ -1,5 +1,6 @@
 //! One file per command that is not the gateway: check, explain, token, keys, crds, audit.
 
+pub mod check;
 pub mod crds;
 mod files;
 pub mod keys;

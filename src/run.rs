@@ -18,6 +18,7 @@ mod harden;
 mod intake;
 mod logging;
 mod objects;
+mod offline;
 mod outbound;
 mod publish;
 mod ready;

@@ -41,6 +41,11 @@ A file to begin with:
     - name: corp
       jwt: {issuer: \"https://login.example.com/\", audiences: [orders], keys: {discovery: {}}}";
 
+pub(super) const CHECK: &str = "\
+Examples:
+  bearward check routes.yaml
+  bearward check ./config && kubectl apply -f ./config";
+
 pub(super) const RUN: &str = "\
 Examples:
   bearward run

@@ -21,7 +21,9 @@ fn words(line: &str) -> Vec<&str> {
 fn settings(line: &str) -> Settings {
     match parse(words(line)).unwrap() {
         Command::Run { settings, .. } | Command::Serve { settings, .. } | Command::Demo { settings, .. } => settings,
-        Command::Crds | Command::Token(_) | Command::Keys(_) => panic!("{line} has no settings"),
+        Command::Check { .. } | Command::Crds | Command::Token(_) | Command::Keys(_) => {
+            panic!("{line} has no settings")
+        }
     }
 }
 
@@ -183,6 +185,9 @@ fn what_cannot_be_meant_is_a_usage_error_that_says_what_was_expected() {
         ("demo --http 0.0.0.0:8080", "--http 0.0.0.0:8080 is not a loopback address; the demo hands out tokens"),
         ("demo --probes [::]:9090", "--probes [::]:9090 is not a loopback address"),
         ("demo routes.yaml", "unexpected argument"),
+        ("check", "<PATH>..."),
+        ("check a.yaml a.yaml", "a.yaml is named twice"),
+        ("check a.yaml --http 127.0.0.1:1", "unexpected argument"),
         ("crds --http 127.0.0.1:1", "unexpected argument"),
         ("crd", "unrecognized subcommand"),
         ("token mint --issuer i --audience a", "<--key <FILE>|--new-key <FILE>|--secret <FILE>>"),

@@ -6,14 +6,12 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
-use aws_lc_rs::rand::SystemRandom;
 use tokio::runtime::{Builder, Runtime};
 
 use super::signals::Signals;
-use super::{Gateway, Objects, Parts, harden, logging, start};
+use super::{Gateway, Objects, Parts, harden, logging, offline, start};
 use crate::cli::{self, Command, Listen, Settings};
 use crate::clock::Clock;
-use crate::command::{self, token::verify::Verdict};
 use crate::demo::Stage;
 use crate::sources;
 use crate::telemetry::LogTarget;
@@ -56,48 +54,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         Command::Demo { settings, yielding } => {
             in_runtime(settings, async move |settings| demo(settings, &yielding).await)
         }
-        Command::Crds => written(command::crds::write(&mut io::stdout().lock())),
-        Command::Token(token) => {
-            harden::harden();
-            self::token(&token)
-        }
-        Command::Keys(keys) => {
-            harden::harden();
-            self::keys(&keys)
-        }
-    }
-}
-
-fn token(token: &cli::Token) -> anyhow::Result<ExitCode> {
-    let (clock, input, out) = (Clock::system(), &mut io::stdin().lock(), &mut io::stdout().lock());
-    match token {
-        cli::Token::Mint(args) => command::token::mint::run(args, &clock, &SystemRandom::new(), out)?,
-        cli::Token::Inspect => command::token::inspect::run(&clock, input, out)?,
-        cli::Token::Verify(args) => match command::token::verify::run(args, &clock, input, out)? {
-            Verdict::Accepted => {}
-            Verdict::Refused => return Ok(ExitCode::from(cli::EXIT_FINDINGS)),
-        },
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-fn keys(keys: &cli::Keys) -> anyhow::Result<ExitCode> {
-    let (clock, random, out) = (Clock::system(), &SystemRandom::new(), &mut io::stdout().lock());
-    match keys {
-        cli::Keys::GenerateApiKey(args) => {
-            command::keys::api_key::run(args, &clock, random, out, &mut io::stderr().lock())?;
-        }
-        cli::Keys::GenerateSigning(args) => command::keys::signing::run(args, out)?,
-        cli::Keys::Hash => command::keys::hash::run(&mut io::stdin().lock(), out)?,
-    }
-    Ok(ExitCode::SUCCESS)
-}
-
-/// A reader that has seen enough, such as `head`, is no failure.
-fn written(result: io::Result<()>) -> anyhow::Result<ExitCode> {
-    match result {
-        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
-        Ok(()) | Err(_) => Ok(ExitCode::SUCCESS),
+        Command::Check { files, class } => offline::check(files, &class),
+        Command::Crds => offline::crds(),
+        Command::Token(token) => offline::token(&token),
+        Command::Keys(keys) => offline::keys(&keys),
     }
 }
 

@@ -107,10 +107,15 @@ impl Objects {
     }
 }
 
+/// What the flag means.
+pub(super) const fn readable(allow: bool) -> ReadableSecrets {
+    if allow { ReadableSecrets::Allow } else { ReadableSecrets::Refuse }
+}
+
 /// Reads the files once, and follows them.
 async fn follow(files: Files, clock: Clock, sender: mpsc::Sender<Update>, read: watch::Sender<bool>) {
     let Files { paths, allow_readable_secrets } = files;
-    let readable_secrets = if allow_readable_secrets { ReadableSecrets::Allow } else { ReadableSecrets::Refuse };
+    let readable_secrets = readable(allow_readable_secrets);
     // A large folder takes a while to parse.
     let mut reading =
         tasks::blocking("read files", move || files::read(paths, files::Settings { readable_secrets })).await;

@@ -1,0 +1,89 @@
+//! The commands that are not a gateway.
+
+use std::io::{self, IsTerminal};
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use aws_lc_rs::rand::SystemRandom;
+
+use super::harden::harden;
+use super::objects::readable;
+use crate::cli::{self, Files};
+use crate::clock::Clock;
+use crate::command;
+use crate::command::check::Style;
+use crate::command::token::verify::Verdict;
+use crate::compile::{self, Compiler};
+use crate::resources::Update;
+use crate::sources;
+use crate::transport::EgressRules;
+
+/// Prints the custom resource definitions.
+pub(super) fn crds() -> anyhow::Result<ExitCode> {
+    written(command::crds::write(&mut io::stdout().lock()))
+}
+
+/// Says what is wrong with files. Nothing is looked up, so what a key set or a name has to say is not said.
+pub(super) fn check(files: Files, class: &str) -> anyhow::Result<ExitCode> {
+    let Files { paths, allow_readable_secrets } = files;
+    let settings = sources::files::Settings { readable_secrets: readable(allow_readable_secrets) };
+    let judge = |updates: Vec<Update>| {
+        let egress = EgressRules::files(Vec::new());
+        let mut compiler = Compiler::new(compile::Settings {
+            class: class.into(),
+            hosts_without_names: true,
+            defaults: compile::Defaults::default(),
+            egress: Arc::new(move |address| egress.permits(address)),
+            service_account: Arc::default(),
+        });
+        for update in updates {
+            compiler.apply(update);
+        }
+        let outcome = compiler.compile();
+        let of_objects = outcome.verdicts.iter().filter_map(|(_, verdict)| verdict.as_ref());
+        of_objects.flat_map(|verdict| verdict.findings.iter().cloned()).chain(outcome.scope_findings).collect()
+    };
+    let (out, err) = (io::stdout(), io::stderr());
+    let style = if out.is_terminal() { Style::Coloured } else { Style::Plain };
+    match command::check::check(paths, settings, style, judge, &mut out.lock(), &mut err.lock()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        code => Ok(ExitCode::from(code?)),
+    }
+}
+
+/// Makes, shows or judges a token.
+pub(super) fn token(token: &cli::Token) -> anyhow::Result<ExitCode> {
+    harden();
+    let (clock, input, out) = (Clock::system(), &mut io::stdin().lock(), &mut io::stdout().lock());
+    match token {
+        cli::Token::Mint(args) => command::token::mint::run(args, &clock, &SystemRandom::new(), out)?,
+        cli::Token::Inspect => command::token::inspect::run(&clock, input, out)?,
+        cli::Token::Verify(args) => match command::token::verify::run(args, &clock, input, out)? {
+            Verdict::Accepted => {}
+            Verdict::Refused => return Ok(ExitCode::from(cli::EXIT_FINDINGS)),
+        },
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// Makes or hashes a key.
+pub(super) fn keys(keys: &cli::Keys) -> anyhow::Result<ExitCode> {
+    harden();
+    let (clock, random, out) = (Clock::system(), &SystemRandom::new(), &mut io::stdout().lock());
+    match keys {
+        cli::Keys::GenerateApiKey(args) => {
+            command::keys::api_key::run(args, &clock, random, out, &mut io::stderr().lock())?;
+        }
+        cli::Keys::GenerateSigning(args) => command::keys::signing::run(args, out)?,
+        cli::Keys::Hash => command::keys::hash::run(&mut io::stdin().lock(), out)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A reader that has seen enough, such as `head`, is no failure.
+fn written(result: io::Result<()>) -> anyhow::Result<ExitCode> {
+    match result {
+        Err(error) if error.kind() != io::ErrorKind::BrokenPipe => Err(error.into()),
+        Ok(()) | Err(_) => Ok(ExitCode::SUCCESS),
+    }
+}
