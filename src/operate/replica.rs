@@ -35,7 +35,7 @@ impl Reporter {
         clock: Clock,
     ) -> (Self, watch::Receiver<bool>) {
         let (reported, receiver) = watch::channel(false);
-        let reporter = Self {
+        let this = Self {
             api: lease::api(client, &settings),
             name: lease::replica_name(&settings),
             revisions: board.revisions(),
@@ -45,7 +45,7 @@ impl Reporter {
             clock,
             reported,
         };
-        (reporter, receiver)
+        (this, receiver)
     }
 
     /// Runs until it is dropped.
