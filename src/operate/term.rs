@@ -136,7 +136,7 @@ impl Terms {
                         }
                     }
                     News::Comparable(yes) => comparable = Some(yes),
-                    other => {
+                    other @ (News::Lease(_) | News::Slice(_)) => {
                         self.take(other, fleet);
                     }
                 },
