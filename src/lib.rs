@@ -6,6 +6,7 @@
 pub mod api;
 pub mod balance;
 pub mod clock;
+pub mod command;
 pub mod compile;
 pub mod expr;
 pub mod finding;
