@@ -34,7 +34,7 @@ use crate::resources::{Scope, Update, Version};
 
 use loaded::Files;
 use places::Span;
-pub use source_map::{Sources, Spot};
+pub use source_map::{Cover, Sources, Spot};
 pub use watcher::Watcher;
 
 /// What is done with a Secret in a file that others than its owner can read.

@@ -64,6 +64,9 @@ pub(super) fn list(roots: &[PathBuf]) -> Listing {
 
 /// What an error means, without the number that the system has for it and the path that it may name.
 pub(super) fn words(error: &io::Error) -> String {
+    if error.kind() == io::ErrorKind::NotFound {
+        return "there is no such file or folder".to_owned();
+    }
     error.kind().to_string()
 }
 

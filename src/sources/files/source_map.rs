@@ -37,7 +37,7 @@ pub struct Spot<'a> {
     pub at: Option<Span>,
     /// The line at that place, without its end.
     pub line: Option<&'a str>,
-    /// Whether the line may hold a value that nobody should see, and up to which column it may be shown.
+    /// What of the line nobody should see.
     pub cover: Cover,
 }
 
@@ -46,8 +46,8 @@ pub struct Spot<'a> {
 pub enum Cover {
     /// Nothing is hidden.
     Nothing,
-    /// What follows this column, counted from one: the name of a Secret's member is in front of it.
-    After(usize),
+    /// All but what stands at the place, which is the name of a Secret's member.
+    AllButName,
     /// All of it.
     Everything,
 }
@@ -82,7 +82,7 @@ impl Source {
     fn cover(&self, finding: &Finding, places: Option<&Places>) -> Cover {
         match finding.object.kind {
             Kind::Secret => match places.and_then(|places| places.key) {
-                Some(key) => Cover::After(key.end.column),
+                Some(_) => Cover::AllButName,
                 None => Cover::Everything,
             },
             Kind::File if self.text.as_ref().is_some_and(|text| text.contains("Secret")) => Cover::Everything,

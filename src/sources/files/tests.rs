@@ -241,7 +241,7 @@ fn a_file_that_cannot_be_read_is_a_finding_and_the_others_count() {
         [
             "",
             "the file cannot be read: it has more than 10 MiB",
-            "the file cannot be read: entity not found",
+            "the file cannot be read: there is no such file or folder",
             "the file cannot be read: line 2 is not UTF-8",
         ]
     );
@@ -484,7 +484,7 @@ async fn the_watcher_looks_as_the_clock_goes_and_ends_with_its_listener() {
 }
 
 /// Where the first finding of a reading is shown: its line number, the line, and what of it is covered.
-fn spot(sources: &Sources, updates: &[Update]) -> (usize, String, super::source_map::Cover) {
+fn spot(sources: &Sources, updates: &[Update]) -> (usize, String, super::Cover) {
     let Some(Update::Replace { findings, .. }) = updates.first() else { panic!() };
     assert_eq!(findings[0].severity, Severity::Error);
     let spot = sources.spot(&findings[0]).unwrap();
@@ -493,7 +493,7 @@ fn spot(sources: &Sources, updates: &[Update]) -> (usize, String, super::source_
 
 #[test]
 fn a_finding_is_shown_at_its_line_and_never_with_a_secret() {
-    use super::source_map::Cover;
+    use super::Cover;
     let broken = reading(&format!("{ROUTE}---\nkind: : x\n"));
     assert_eq!(spot(&broken.sources, &broken.updates), (6, "kind: : x".to_owned(), Cover::Nothing));
     // What cannot be read may be a Secret.
@@ -505,7 +505,7 @@ fn a_finding_is_shown_at_its_line_and_never_with_a_secret() {
     let data = FieldPath::root().field("stringData").field("k");
     let found = Finding::error(objects[1].key(), data, Code::InvalidSecret, "", "");
     let spot = reading.sources.spot(&found).unwrap();
-    assert_eq!((spot.line, spot.cover), (Some("stringData: {k: hunter2}"), Cover::After(15)));
+    assert_eq!((spot.line, spot.cover), (Some("stringData: {k: hunter2}"), Cover::AllButName));
     let hosts = FieldPath::spec().field("hosts").index(0);
     let found = Finding::error(objects[0].key(), hosts, Code::InvalidValue, "", "");
     let spot = reading.sources.spot(&found).unwrap();
