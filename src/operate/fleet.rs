@@ -53,7 +53,7 @@ struct Replica {
 enum Ready {
     /// Whose Lease moves.
     ByLease,
-    /// Whom our own `EndpointSlice`s call ready, by slice; `None` until they were listed.
+    /// Whom the slices of our own Service call ready, by slice; `None` until they were listed.
     ByService(Option<BTreeMap<String, BTreeSet<Arc<str>>>>),
 }
 
@@ -122,7 +122,7 @@ impl Fleet {
         Some(identity)
     }
 
-    /// The `EndpointSlices` of our own Service have changed.
+    /// The slices of our own Service have changed.
     pub(super) fn slices(&mut self, event: Event) -> Moved {
         let Ready::ByService(slices) = &mut self.ready else { return Moved::Not };
         let before = slices.as_ref().map(all);

@@ -34,7 +34,7 @@ impl Reporter {
         settings: Settings,
         clock: Clock,
     ) -> (Self, watch::Receiver<bool>) {
-        let (reported, receiver) = watch::channel(false);
+        let (sender, receiver) = watch::channel(false);
         let this = Self {
             api: lease::api(client, &settings),
             name: lease::replica_name(&settings),
@@ -43,7 +43,7 @@ impl Reporter {
             board,
             settings,
             clock,
-            reported,
+            reported: sender,
         };
         (this, receiver)
     }
