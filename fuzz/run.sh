@@ -6,12 +6,14 @@
 # What a run learns is kept in the build's folder (FUZZ_TARGET_DIR, fuzz/target unless set), so that the next one goes
 # on from there; the corpus in the repository changes by hand only. An input that fails stays in the build's folder, and
 # is printed.
+#
+# The lock is the main package's and libFuzzer: when that one changes, 'cp ../Cargo.lock . && cargo metadata >/dev/null'.
 set -eu
 
 cd "$(dirname "$0")"
 seconds=${1:-20}
 [ $# -gt 0 ] && shift
-targets=${*:-expression framing target token}
+targets=${*:-expression framing target token yaml}
 folder=${FUZZ_TARGET_DIR:-$PWD/target}
 host=$(rustc -vV | sed -n 's/^host: //p')
 
