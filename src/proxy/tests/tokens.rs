@@ -79,6 +79,9 @@ fn corp(issuer: &Issuer) -> Access {
     tokens(vec![token_rule(policy("partners", vec![jwt("corp", CORP, &inline(&[issuer.jwk()]))]))])
 }
 
+/// The row's number, target and fields; status, challenge and reason.
+type Row<'a> = (&'static str, &'static str, &'a str, u16, Option<&'static str>, &'static str);
+
 #[test]
 fn a_credential_that_cannot_be_taken_is_answered_as_rfc_6750_says() {
     let issuer = Issuer::new(CORP);
@@ -91,7 +94,6 @@ fn a_credential_that_cannot_be_taken_is_answered_as_rfc_6750_says() {
                    error_description=\"exactly one well-formed token is needed\"";
     let invalid = "Bearer realm=\"shop/partners\", error=\"invalid_token\", \
                    error_description=\"the token is not valid here\"";
-    type Row<'a> = (&'static str, &'static str, &'a str, u16, Option<&'static str>, &'static str);
     let rows: &[Row<'_>] = &[
         ("1", "/a", "", 401, Some(bare), "no_credentials"),
         ("2", "/a", "Authorization: Basic eA==\r\n", 401, Some(bare), "scheme_unsupported"),
