@@ -1,11 +1,12 @@
 //! The wiring; the only module that knows all others.
 //!
 //! ```text
-//!   objects ─┐                                    ┌─► data threads ◄── accept
-//!   key sets ┼─ updates ─► publish ─ snapshot ────┤
-//!   names  ──┘    ▲            │                  └─► probes, operator's view
-//!      ▲          └ 4,096      └─ what is wanted ─► key sets, names
-//!      └─────────────────────────────────────────────┘
+//!   objects ──┐                                 ┌─► data threads ◄── accept
+//!   key sets ─┼─ updates ─► publish ─ snapshot ─┤
+//!   names ────┘    │           │                └─► probes, operator's view
+//!      ▲           │           ├─ verdicts, versions ─► status and leases, with a cluster
+//!      │      at most 4,096    │
+//!      └───────────────────────┘ what is wanted
 //! ```
 //!
 //! Every task of the control side is spawned by [`start`], into one set that ends with the [`Gateway`].
@@ -24,6 +25,7 @@ mod signals;
 mod sockets;
 mod tell;
 
+use std::io;
 use std::sync::Arc;
 
 use arc_swap::ArcSwap;
@@ -33,10 +35,10 @@ use crate::admin::{self, Readiness, View};
 use crate::cli::Settings;
 use crate::clock::Clock;
 use crate::compile::{self, Compiler};
+use crate::finding::Finding;
 use crate::operate::Operator;
 use crate::proxy::{self, Limits, Proxy};
 use crate::snapshot::Snapshot;
-use crate::sources::{key_sets, names};
 use crate::state::Board;
 use crate::tasks::Tasks;
 use crate::telemetry::{Counters, LogFile, Publications};
@@ -77,17 +79,9 @@ pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, Star
     let log = LogFile::open(&settings.access_log)
         .map_err(|source| StartError::AccessLog { target: settings.access_log.clone(), source })?;
     let outbound = Outbound::new(&mut settings, &objects, resolver, clock.clone())?;
+    let (findings, shown_findings) = watch::channel(Arc::from([]));
+    let view = view(&settings, &clock, shown_findings, &log);
 
-    let (all_findings, findings) = watch::channel(Arc::from([]));
-    let view = Arc::new(View {
-        clock: clock.clone(),
-        snapshot: Arc::new(ArcSwap::from_pointee(Snapshot::default())),
-        publications: Arc::new(Publications::new(clock.clone())),
-        readiness: Readiness::new(),
-        findings,
-        counters: Counters::new(settings.threads.get()),
-        log_losses: log.losses(),
-    });
     let mut tasks = Tasks::new();
     let shown = Arc::clone(&view);
     let answer = move |request| std::future::ready(admin::probes(&shown, &request));
@@ -96,70 +90,10 @@ pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, Star
     let answer = move |request| std::future::ready(admin::operator(&shown, addresses.admin, &request));
     tasks.spawn("operator's view", admin::serve(sockets.admin, clock.clone(), answer));
 
-    let mut proxy = Proxy::start(
-        proxy::Parts {
-            threads: settings.threads.get(),
-            limits: Limits { connections: settings.max_connections.get(), ..Limits::default() },
-            trusted_proxies: settings.trusted_proxies.clone(),
-            snapshot: Arc::clone(&view.snapshot),
-            clock: clock.clone(),
-            tls: Arc::clone(&outbound.tls),
-            seed,
-            counters: view.counters.clone(),
-        },
-        &log,
-    )
-    .map_err(StartError::Threads)?;
-
-    let (sender, updates) = mpsc::channel(UPDATES);
-    let (keys, wanted_keys) = watch::channel(Arc::default());
-    let (names, wanted_names) = watch::channel(Arc::default());
-    let draw = outbound::draw(seed);
-    key_sets::start(
-        &mut tasks,
-        wanted_keys,
-        Arc::clone(&outbound.fetcher),
-        sender.clone(),
-        Arc::clone(&draw),
-        key_sets::Settings::default(),
-    );
-    let parts = names::Parts {
-        resolver: Arc::clone(&outbound.resolver),
-        egress: outbound.egress.clone(),
-        clock: clock.clone(),
-        draw,
-    };
-    names::start(&mut tasks, wanted_names, parts, sender.clone());
-
-    let egress = outbound.egress;
-    let compiler = Compiler::new(compile::Settings {
-        class: settings.class.as_ref().into(),
-        hosts_without_names: objects.are_the_operators_own(),
-        defaults: compile::Defaults::default(),
-        egress: Arc::new(move |address| egress.permits(address)),
-        service_account: objects.service_account(),
-    });
-    let (first, mut is_first) = watch::channel(First::Awaited);
-    let board = Arc::new(Board::new());
-    let operator = objects.operate(&board, &settings.class, seed, &clock);
-    let outlets = Outlets {
-        snapshot: Arc::clone(&view.snapshot),
-        board,
-        publications: Arc::clone(&view.publications),
-        keys,
-        names,
-        first,
-        teller: Teller::new(all_findings),
-    };
-    let reports = operator.as_ref().map(Operator::reports);
-    let reported = ready::first_report(&mut tasks, reports, is_first.clone(), clock.clone());
-    let listing = objects.start(&mut tasks, seed, &clock, sender);
-    let publisher = Publisher::new(compiler, outlets, clock.clone());
-    let intake = Intake::new(updates, clock.clone());
-    tasks.spawn("publish", publisher.run(intake, listing.finished()));
-    tasks.spawn("readiness", ready::keep(Arc::clone(&view.readiness), listing, is_first.clone(), reported));
-
-    is_first.wait_for(|first| *first != First::Awaited).await.map_err(|_| StartError::Stopped)?;
+    let mut proxy = data_plane(&settings, &view, &outbound, seed, &log).map_err(StartError::Threads)?;
+    let controls = Controls { settings: &settings, view: &view, outbound, clock: &clock, seed };
+    let (operator, mut first) = controls.start(&mut tasks, objects, findings);
+    first.wait_for(|first| *first != First::Awaited).await.map_err(|_| StartError::Stopped)?;
     proxy.listen(sockets.http);
     tracing::info!(http = %addresses.http, probes = %addresses.probes, admin = %addresses.admin, "gateway started");
     Ok(Gateway {
@@ -168,10 +102,90 @@ pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, Star
         delay: settings.shutdown_delay,
         grace: settings.shutdown_grace,
         readiness: Arc::clone(&view.readiness),
-        first: is_first,
+        first,
         proxy,
         tasks,
         operator,
         log,
     })
+}
+
+fn view(settings: &Settings, clock: &Clock, findings: watch::Receiver<Arc<[Finding]>>, log: &LogFile) -> Arc<View> {
+    Arc::new(View {
+        clock: clock.clone(),
+        snapshot: Arc::new(ArcSwap::from_pointee(Snapshot::default())),
+        publications: Arc::new(Publications::new(clock.clone())),
+        readiness: Readiness::new(),
+        findings,
+        counters: Counters::new(settings.threads.get()),
+        log_losses: log.losses(),
+    })
+}
+
+fn data_plane(settings: &Settings, view: &View, outbound: &Outbound, seed: u64, log: &LogFile) -> io::Result<Proxy> {
+    let parts = proxy::Parts {
+        threads: settings.threads.get(),
+        limits: Limits { connections: settings.max_connections.get(), ..Limits::default() },
+        trusted_proxies: settings.trusted_proxies.clone(),
+        snapshot: Arc::clone(&view.snapshot),
+        clock: view.clock.clone(),
+        tls: Arc::clone(&outbound.tls),
+        seed,
+        counters: view.counters.clone(),
+    };
+    Proxy::start(parts, log)
+}
+
+/// What the control side is started with.
+struct Controls<'a> {
+    settings: &'a Settings,
+    view: &'a View,
+    outbound: Outbound,
+    clock: &'a Clock,
+    seed: u64,
+}
+
+impl Controls<'_> {
+    /// Starts everything between the objects and the snapshot; says what has become of the first.
+    fn start(
+        self,
+        tasks: &mut Tasks,
+        objects: Objects,
+        findings: watch::Sender<Arc<[Finding]>>,
+    ) -> (Option<Operator>, watch::Receiver<First>) {
+        let Self { settings, view, outbound, clock, seed } = self;
+        let (sender, updates) = mpsc::channel(UPDATES);
+        let (keys, wanted_keys) = watch::channel(Arc::default());
+        let (names, wanted_names) = watch::channel(Arc::default());
+        outbound.keep(tasks, wanted_keys, wanted_names, &sender, clock, seed);
+
+        let egress = outbound.egress;
+        let compiler = Compiler::new(compile::Settings {
+            class: settings.class.as_ref().into(),
+            hosts_without_names: objects.are_the_operators_own(),
+            defaults: compile::Defaults::default(),
+            egress: Arc::new(move |address| egress.permits(address)),
+            service_account: objects.service_account(),
+        });
+        let board = Arc::new(Board::new());
+        let operator = objects.operate(&board, &settings.class, seed, clock);
+        let (first, is_first) = watch::channel(First::Awaited);
+        let outlets = Outlets {
+            snapshot: Arc::clone(&view.snapshot),
+            board,
+            publications: Arc::clone(&view.publications),
+            keys,
+            names,
+            first,
+            teller: Teller::new(findings),
+        };
+        let listing = objects.start(tasks, seed, clock, sender);
+        let publisher = Publisher::new(compiler, outlets, clock.clone());
+        tasks.spawn("publish", publisher.run(Intake::new(updates, clock.clone()), listing.finished()));
+
+        let reports = operator.as_ref().map(Operator::reports);
+        let reported = ready::first_report(tasks, reports, is_first.clone(), clock.clone());
+        tasks.spawn("readiness", ready::keep(Arc::clone(&view.readiness), listing, is_first.clone(), reported));
+        (operator, is_first)
+    }
 }

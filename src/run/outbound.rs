@@ -5,11 +5,16 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use rustls::ClientConfig;
+use tokio::sync::{mpsc, watch};
 
 use super::{Objects, StartError};
 use crate::cli::Settings;
 use crate::clock::Clock;
+use crate::resources::Update;
 use crate::sources::Draw;
+use crate::sources::key_sets::{self, WantedKeys};
+use crate::sources::names::{self, WantedNames};
+use crate::tasks::Tasks;
 use crate::transport::{self, EgressRules, Fetcher, Resolve};
 
 /// How connections are made.
@@ -46,10 +51,32 @@ impl Outbound {
         );
         Ok(Self { tls, egress, resolver, fetcher: Arc::new(fetcher) })
     }
+
+    /// Keeps the key sets and names that snapshots want.
+    pub(super) fn keep(
+        &self,
+        tasks: &mut Tasks,
+        keys: watch::Receiver<Arc<WantedKeys>>,
+        names: watch::Receiver<Arc<WantedNames>>,
+        sender: &mpsc::Sender<Update>,
+        clock: &Clock,
+        seed: u64,
+    ) {
+        let draw = draw(seed);
+        let settings = key_sets::Settings::default();
+        key_sets::start(tasks, keys, Arc::clone(&self.fetcher), sender.clone(), Arc::clone(&draw), settings);
+        let parts = names::Parts {
+            resolver: Arc::clone(&self.resolver),
+            egress: self.egress.clone(),
+            clock: clock.clone(),
+            draw,
+        };
+        names::start(tasks, names, parts, sender.clone());
+    }
 }
 
 /// Numbers that follow from `seed`; they spread retries over time and need not be secret.
-pub(super) fn draw(seed: u64) -> Draw {
+fn draw(seed: u64) -> Draw {
     let hasher = foldhash::fast::FixedState::with_seed(seed);
     let count = AtomicU64::new(0);
     Arc::new(move || hasher.hash_one(count.fetch_add(1, Ordering::Relaxed)))

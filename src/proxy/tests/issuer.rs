@@ -11,8 +11,8 @@ use super::gateway::START;
 use crate::clock::UnixTime;
 use crate::jose::{Algorithm, ApiKeyRecord, ApiKeySet, Expectation, KeySet, NewApiKey, Profile, SigningKey, Terms};
 use crate::snapshot::{
-    AcceptedKeys, Access, ApiKeyEntry, ApiKeyPlace, AsOf, Challenges, Entry, Forwarding, Identity, JwtEntry, KeyCell,
-    Policy, Takes, TokenRule,
+    AcceptedApiKeys, AcceptedKeys, Access, ApiKeyEntry, ApiKeyPlace, AsOf, Challenges, Entry, Forwarding, Identity,
+    JwtEntry, KeyCell, Policy, Takes, TokenRule,
 };
 
 /// The issuer of most tests.
@@ -118,10 +118,8 @@ pub(super) fn api_key(name: &str, places: &[ApiKeyPlace], expires: &str) -> (Ent
     let data = data.map(|(name, value)| (name, value.as_bytes()));
     let record = ApiKeyRecord::parse(data, [("team", "shop")]).unwrap();
     let (keys, _) = ApiKeySet::new([record]);
-    let takes = Takes::ApiKeys(ApiKeyEntry {
-        keys: Arc::new(ArcSwap::from_pointee(crate::snapshot::AcceptedApiKeys::Known(keys))),
-        places: places.into(),
-    });
+    let keys = Arc::new(ArcSwap::from_pointee(AcceptedApiKeys::Known(keys)));
+    let takes = Takes::ApiKeys(ApiKeyEntry { keys, places: places.into() });
     let text = std::str::from_utf8(key.text().expose()).unwrap().to_owned();
     (Entry { name: format!("shop/partners/{name}").into(), label: name.into(), takes }, text)
 }
