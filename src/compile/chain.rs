@@ -158,7 +158,7 @@ impl Joined {
             }
             ActionUnit::Redirect { status, scheme, authority } => {
                 let (scheme, authority) = (scheme.clone(), authority.clone());
-                (None, Action::Redirect(Redirect { status: *status, scheme, authority, path, whole: None }))
+                (None, Action::Redirect(Redirect { status: *status, scheme, authority, path }))
             }
         };
         Stages {

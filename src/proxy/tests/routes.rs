@@ -31,8 +31,7 @@ fn redirected(redirect: Redirect, target: &str) -> Message {
 
 #[test]
 fn a_redirect_keeps_what_the_rule_leaves_open() {
-    let as_it_was =
-        Redirect { status: StatusCode::PERMANENT_REDIRECT, scheme: None, authority: None, path: None, whole: None };
+    let as_it_was = Redirect { status: StatusCode::PERMANENT_REDIRECT, scheme: None, authority: None, path: None };
     let https = Redirect { scheme: Some(http::uri::Scheme::HTTPS), ..as_it_was.clone() };
     let elsewhere = Redirect {
         authority: Some("new.example.com:8443".parse().unwrap()),
