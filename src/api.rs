@@ -12,7 +12,7 @@
 mod api_route;
 mod auth;
 mod backend;
-mod crd;
+pub mod crd;
 mod jwt;
 mod matching;
 mod model_backend;

@@ -49,7 +49,7 @@ pub struct Settings {
     pub namespace: Arc<str>,
     /// The name of this replica: of its pod, where it runs in one. Different in each replica.
     pub identity: Arc<str>,
-    /// Our own Service, whose EndpointSlices say which replicas are ready. Without one, every replica counts whose Lease
+    /// Our own Service, whose slices say which replicas are ready. Without one, every replica counts whose Lease
     /// was renewed within [`Timing::counts`].
     pub service: Option<Arc<str>>,
     /// The namespaces whose objects are served; none: all of them.
@@ -95,7 +95,7 @@ impl Default for Timing {
             debounce: Duration::from_millis(200),
             apart: Duration::from_secs(1),
             patience: Duration::from_secs(1),
-            counts: Duration::from_secs(60),
+            counts: Duration::from_mins(1),
             write: Duration::from_secs(5),
             writes_per_second: 50,
         }
@@ -116,8 +116,8 @@ pub struct Operator {
 /// Starts on the current runtime. Nothing is written before the first publication on the board.
 pub fn start(client: Client, board: Arc<Board>, settings: Settings, clock: Clock) -> Operator {
     let mut tasks = Tasks::new();
-    let (reporter, reported) = Reporter::new(&client, Arc::clone(&board), settings.clone(), clock.clone());
-    tasks.spawn("report", reporter.run());
+    let (reports, reported) = Reporter::new(&client, Arc::clone(&board), settings.clone(), clock.clone());
+    tasks.spawn("report", reports.run());
     let (leadership, leading) = Leadership::new(&client, settings.clone(), clock.clone());
     tasks.spawn("leadership", leadership.run());
     let terms = Terms::new(client.clone(), board, settings.clone(), clock.clone(), leading.clone());

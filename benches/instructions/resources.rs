@@ -1,4 +1,4 @@
-//! Ten thousand ApiRoutes with twelve policies, as a compiler gets them.
+//! Ten thousand `ApiRoutes` with twelve policies, as a compiler gets them.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

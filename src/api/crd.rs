@@ -4,7 +4,10 @@ mod columns;
 mod tidy;
 mod yaml;
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+/// The parts of a definition, for whoever judges by it.
+pub use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{
+    CustomResourceDefinition, JSON, JSONSchemaProps, JSONSchemaPropsOrArray, JSONSchemaPropsOrBool, ValidationRule,
+};
 use kube::CustomResourceExt;
 
 use super::{ApiRoute, ModelBackend, TokenPolicy};

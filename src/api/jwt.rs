@@ -81,7 +81,8 @@ pub struct Keys {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048), regex(pattern = URL))]
     pub url: Option<String>,
-    /// A Secret of the same namespace that holds a key set, or, with an HS algorithm, the key's bytes.
+    /// A Secret of the same namespace, labelled `bearward.dev/use: credentials`, that holds a key set, or, with an HS
+    /// algorithm, the key's bytes.
     /// Example: `{name: corp-keys, key: jwks.json}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<SecretKeyRef>,

@@ -9,7 +9,7 @@ use super::services::PortState;
 use super::unit::{ActionUnit, BackendUnit, Claim, RewriteUnit, RuleBody, RuleUnit, TargetUnit};
 use crate::finding::{Code, Finding};
 use crate::name::ObjectKey;
-use crate::resources::ReportKey;
+use crate::resources::{Lookup, ReportKey};
 use crate::snapshot::{Access, Action, Backend, Chain, Dialect, PathRewrite, Redirect, Refused, Stages, Weighted};
 
 /// A compiled rule.
@@ -32,7 +32,12 @@ enum Chains {
 
 impl RuleNode {
     /// Compiles the rule at `index` of `route`.
-    pub(super) fn join(unit: &RuleUnit, route: &ObjectKey, index: usize, known: &mut Known<'_>) -> Self {
+    pub(super) fn join(
+        unit: &RuleUnit,
+        route: &ObjectKey,
+        index: usize,
+        mut known: Known<'_>,
+    ) -> (Self, BTreeSet<Lookup>) {
         let mut notes = Notes::new(route.clone());
         let at = At::spec();
         let at = at.field("rules");
@@ -40,7 +45,7 @@ impl RuleNode {
             .body
             .as_ref()
             .map_err(|code| *code)
-            .and_then(|body| Ok((body, join(body, &at.index(index), known, &mut notes)?)));
+            .and_then(|body| Ok((body, join(body, &at.index(index), &mut known, &mut notes)?)));
         let rule = || Arc::clone(&unit.label);
         let (chains, refuses) = match joined {
             Err(code) => (Chains::One(Arc::new(Chain::Refuse(Refused { rule: rule(), code }))), true),
@@ -56,7 +61,8 @@ impl RuleNode {
                 (chains, joined.refuses())
             }
         };
-        Self { chains, findings: notes.into_findings(), named: std::mem::take(&mut known.named), refuses }
+        let node = Self { chains, findings: notes.into_findings(), named: known.named, refuses };
+        (node, known.reading.into_log())
     }
 
     /// The chain of the requests that this claim takes.
@@ -152,7 +158,7 @@ impl Joined {
             }
             ActionUnit::Redirect { status, scheme, authority } => {
                 let (scheme, authority) = (scheme.clone(), authority.clone());
-                (None, Action::Redirect(Redirect { status: *status, scheme, authority, path, whole: None }))
+                (None, Action::Redirect(Redirect { status: *status, scheme, authority, path }))
             }
         };
         Stages {

@@ -6,25 +6,24 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
-use http::HeaderName;
-
 use super::cells::{Cells, Held};
 use super::chain::RuleNode;
+use super::identity::IdentityNames;
 use super::known::{Known, Models, Policies, Ports};
-use super::link::Linker;
-use super::models::ModelNode;
+use super::linker::Linker;
+use super::models::{self, ModelNode};
 use super::ownership::{Age, Ownership};
 use super::policies::PolicyNode;
 use super::retired::Retired;
+use super::routes::RouteNode;
 use super::services;
 use super::unit::{self, Expressions, ModelUnit, PolicyUnit, RouteUnit, Unit};
 use super::users::Users;
-use super::verdicts::{self, RouteNode, World};
+use super::verdicts::{self, World};
 use super::{Compiled, Settings, Work};
 use crate::name::{Kind, ObjectKey, SnapshotId};
-use crate::resources::{Reader, ReportKey, Resources, Update, Verdict};
+use crate::resources::{Lookup, Reader, ReportKey, Resources, Update, Verdict};
 use crate::snapshot::{HostPattern, Snapshot};
-use crate::wire::headers::IdentityHeaders;
 
 /// Owns the resources and all that was compiled of them.
 #[derive(Debug)]
@@ -57,8 +56,8 @@ struct Round {
     policies: BTreeSet<ObjectKey>,
     models: BTreeSet<ObjectKey>,
     rules: BTreeSet<(ObjectKey, usize)>,
-    /// Routes whose links may have changed.
-    links: BTreeSet<ObjectKey>,
+    /// Routes whose placements may have changed.
+    placements: BTreeSet<ObjectKey>,
     /// Objects whose verdict may have changed.
     judged: BTreeSet<ObjectKey>,
     work: Work,
@@ -201,18 +200,19 @@ impl Compiler {
         }
         let before = self.routes.remove(&key);
         self.claim_hosts(&key, before.as_ref().map(|node| &node.unit), Some(&unit));
-        // The rules and links are those of before until this round has come to them.
-        let (rules, links, before_held) = before.map(|node| (node.rules, node.links, node.held)).unwrap_or_default();
+        // The rules and placements are those of before until this round has come to them.
+        let (rules, placements, before_held) =
+            before.map(|node| (node.rules, node.placements, node.held)).unwrap_or_default();
         self.release(before_held);
-        round.links.insert(key.clone());
+        round.placements.insert(key.clone());
         round.new_routes.insert(key.clone());
-        self.routes.insert(key, RouteNode { unit, rules, links, unowned: Vec::new(), held });
+        self.routes.insert(key, RouteNode { unit, rules, placements, unowned: Vec::new(), held });
     }
 
     fn drop_route(&mut self, key: &ObjectKey, round: &mut Round) {
         let Some(node) = self.routes.remove(key) else { return };
         self.claim_hosts(key, Some(&node.unit), None);
-        let concerned = self.linker.relink(key, &node.links, &[]);
+        let concerned = self.linker.relink(key, &node.placements, &[]);
         round.judged.extend(concerned);
         for (index, rule) in node.rules.iter().enumerate() {
             self.forget_rule(key, index, rule, round);
@@ -321,50 +321,73 @@ impl Compiler {
     fn join_models(&mut self, round: &mut Round) {
         let mut turned = BTreeSet::new();
         for (key, unit) in std::mem::take(&mut round.new_models) {
-            let now = unit.map(|unit| ModelNode::new(unit, &mut self.cells));
-            turned.insert(key.clone());
-            let before = self.models.remove(&key);
-            let is_there = now.is_some();
-            if let Some(mut node) = now {
-                // What it names is that of before until it is joined, so that its users can tell the difference.
-                node.named = before.as_ref().map(|node| node.named.clone()).unwrap_or_default();
-                self.models.insert(key.clone(), node);
-                round.models.insert(key.clone());
-            }
+            let Some(unit) = unit else {
+                self.drop_model(&key);
+                turned.insert(key);
+                continue;
+            };
+            let held = models::hold(&unit, &mut self.cells);
+            let (joined, log) = models::join(&unit, &key, self.known());
+            let before = self.models.insert(key.clone(), ModelNode { unit, held, joined });
+            let named = before.as_ref().map(|node| node.joined.named.clone()).unwrap_or_default();
             if let Some(before) = before {
-                if !is_there {
-                    self.resources.forget(&Reader::Object(key.clone()));
-                    self.users.model(&key, &before.named, &BTreeSet::new());
-                }
                 self.release(before.held);
             }
+            self.model_joined(&key, &named, log, round);
+            round.models.remove(&key);
+            turned.insert(key);
         }
         for key in std::mem::take(&mut round.models) {
-            let Some(mut node) = self.models.remove(&key) else { continue };
-            let mut known = Known {
-                settings: &self.settings,
-                reading: self.resources.reading(),
-                policies: &self.policies,
-                models: &self.models,
-                ports: &self.ports,
-                cells: &self.cells,
-                named: BTreeSet::new(),
-            };
-            let before = std::mem::take(&mut node.named);
-            if node.join(&key, &mut known) {
-                turned.insert(key.clone());
+            let Some(node) = self.models.get(&key) else { continue };
+            let (joined, log) = models::join(&node.unit, &key, self.known());
+            let Some(node) = self.models.get_mut(&key) else { continue };
+            let named = node.joined.named.clone();
+            let has_turned = node.rejoin(joined);
+            self.model_joined(&key, &named, log, round);
+            if has_turned {
+                turned.insert(key);
             }
-            let log = known.reading.into_log();
-            self.users.model(&key, &before, &node.named);
-            self.users.collect(&key, &mut round.judged);
-            self.resources.record(Reader::Object(key.clone()), log);
-            self.models.insert(key.clone(), node);
-            round.judged.insert(key);
         }
         for key in turned {
             self.resources.recompiled(&key);
         }
         self.collect_marks(round);
+    }
+
+    /// Keeps what a model has looked up and named, and marks the verdicts that follow it.
+    fn model_joined(
+        &mut self,
+        key: &ObjectKey,
+        before: &BTreeSet<ObjectKey>,
+        log: BTreeSet<Lookup>,
+        round: &mut Round,
+    ) {
+        if let Some(node) = self.models.get(key) {
+            self.users.model(key, before, &node.joined.named);
+        }
+        self.users.collect(key, &mut round.judged);
+        self.resources.record(Reader::Object(key.clone()), log);
+        round.judged.insert(key.clone());
+    }
+
+    fn drop_model(&mut self, key: &ObjectKey) {
+        let Some(node) = self.models.remove(key) else { return };
+        self.resources.forget(&Reader::Object(key.clone()));
+        self.users.model(key, &node.joined.named, &BTreeSet::new());
+        self.release(node.held);
+    }
+
+    /// What rules and models are joined with.
+    const fn known(&self) -> Known<'_> {
+        Known {
+            settings: &self.settings,
+            reading: self.resources.reading(),
+            policies: &self.policies,
+            models: &self.models,
+            ports: &self.ports,
+            cells: &self.cells,
+            named: BTreeSet::new(),
+        }
     }
 
     fn join_rules(&mut self, round: &mut Round) {
@@ -381,22 +404,14 @@ impl Compiler {
                 self.forget_rule(&key, rules.saturating_add(index), rule, round);
             }
         }
-        for (key, index) in std::mem::take(&mut round.rules) {
-            let Some(node) = self.routes.get_mut(&key) else { continue };
-            let Some(unit) = node.unit.rules.get(index) else { continue };
-            let mut known = Known {
-                settings: &self.settings,
-                reading: self.resources.reading(),
-                policies: &self.policies,
-                models: &self.models,
-                ports: &self.ports,
-                cells: &self.cells,
-                named: BTreeSet::new(),
-            };
-            let rule = RuleNode::join(unit, &key, index, &mut known);
-            let log = known.reading.into_log();
+        for rule_key in std::mem::take(&mut round.rules) {
+            let (key, index) = (&rule_key.0, rule_key.1);
+            let unit = self.routes.get(key).and_then(|node| node.unit.rules.get(index));
+            let Some(unit) = unit else { continue };
+            let (rule, log) = RuleNode::join(unit, key, index, self.known());
+            self.resources.record(reader_of(key, index), log);
             round.work.chains = round.work.chains.saturating_add(rule.count());
-            let rule_key = (key, index);
+            let Some(node) = self.routes.get_mut(key) else { continue };
             let before = node.rules.get(index).map(|rule| &rule.named);
             let changed = self.users.rule(&rule_key, before.unwrap_or(&BTreeSet::new()), &rule.named);
             round.judged.extend(changed);
@@ -405,18 +420,17 @@ impl Compiler {
                 Some(place) => *place = rule,
                 None => node.rules.push(rule),
             }
-            self.resources.record(reader_of(&rule_key.0, index), log);
-            round.links.insert(rule_key.0);
+            round.placements.insert(rule_key.0);
         }
     }
 
     fn link(&mut self, round: &mut Round) {
-        round.links.extend(self.ownership.settle());
-        for key in std::mem::take(&mut round.links) {
+        round.placements.extend(self.ownership.settle());
+        for key in std::mem::take(&mut round.placements) {
             let Some(node) = self.routes.get_mut(&key) else { continue };
-            let (links, unowned) = node.link(&key, |host| self.ownership.lost_to(host, &key.namespace));
-            let concerned = self.linker.relink(&key, &node.links, &links);
-            node.links = links;
+            let (placements, unowned) = node.link(&key, |host| self.ownership.lost_to(host, &key.namespace));
+            let concerned = self.linker.relink(&key, &node.placements, &placements);
+            node.placements = placements;
             node.unowned = unowned;
             round.judged.extend(concerned);
             round.judged.insert(key);
@@ -451,7 +465,7 @@ impl Compiler {
         match key.kind {
             Kind::ApiRoute => {
                 let node = self.routes.get(key)?;
-                Some(verdicts::of_route(object, node, |link| self.linker.winner(link), world))
+                Some(verdicts::of_route(object, node, |placement| self.linker.winner(placement), world))
             }
             Kind::TokenPolicy => {
                 Some(verdicts::of_policy(object, self.policies.get(key)?, self.users.rules(key), world))
@@ -490,39 +504,4 @@ impl Compiler {
 
 fn reader_of(route: &ObjectKey, rule: usize) -> Reader {
     Reader::Rule(route.clone(), u32::try_from(rule).unwrap_or(u32::MAX))
-}
-
-/// The identity headers of all policies, each with the number of policies that have it.
-#[derive(Debug, Default)]
-struct IdentityNames {
-    counts: BTreeMap<Box<str>, (HeaderName, usize)>,
-    headers: Arc<IdentityHeaders>,
-    has_changed: bool,
-}
-
-impl IdentityNames {
-    fn replace(&mut self, before: &[HeaderName], now: &[HeaderName]) {
-        for name in now {
-            let (_, count) = self.counts.entry(name.as_str().into()).or_insert_with(|| {
-                self.has_changed = true;
-                (name.clone(), 0)
-            });
-            *count = count.saturating_add(1);
-        }
-        for name in before {
-            let Some((_, count)) = self.counts.get_mut(name.as_str()) else { continue };
-            *count = count.saturating_sub(1);
-            if *count == 0 {
-                self.counts.remove(name.as_str());
-                self.has_changed = true;
-            }
-        }
-    }
-
-    fn headers(&mut self) -> Arc<IdentityHeaders> {
-        if std::mem::take(&mut self.has_changed) {
-            self.headers = Arc::new(IdentityHeaders::new(self.counts.values().map(|(name, _)| name)));
-        }
-        Arc::clone(&self.headers)
-    }
 }

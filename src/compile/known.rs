@@ -69,8 +69,7 @@ impl Known<'_> {
         self.named.insert(key.clone());
         let is_there = self.reading.object(key).is_some();
         match self.policies.get(key) {
-            Some(PolicyNode { policy: Ok(policy), .. }) => Ok(Arc::clone(policy)),
-            Some(PolicyNode { policy: Err(code), .. }) => Err(broken(key, *code)),
+            Some(node) => node.policy.as_ref().map(Arc::clone).map_err(|code| broken(key, *code)),
             None => Err(self.absent(key, is_there, Code::PolicyNotFound, self.policies)),
         }
     }
@@ -80,8 +79,7 @@ impl Known<'_> {
         self.named.insert(key.clone());
         let is_there = self.reading.object(key).is_some();
         match self.models.get(key) {
-            Some(ModelNode { target: Ok(target), .. }) => Ok(Arc::clone(target)),
-            Some(ModelNode { target: Err(code), .. }) => Err(broken(key, *code)),
+            Some(model) => model.joined.target.as_ref().map(Arc::clone).map_err(|code| broken(key, *code)),
             None => Err(self.absent(key, is_there, Code::BackendNotFound, self.models)),
         }
     }

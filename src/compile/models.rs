@@ -13,7 +13,7 @@ use super::unit::{ModelDraft, ModelUnit};
 use crate::api;
 use crate::finding::{Code, Finding};
 use crate::name::{Kind, ObjectKey};
-use crate::resources::ReportKey;
+use crate::resources::{Lookup, ReportKey};
 use crate::secret::Secret;
 use crate::snapshot::{Access, Backend, Upstream};
 
@@ -23,11 +23,17 @@ const STRIP: &str = "/v1";
 /// A compiled model backend.
 #[derive(Debug)]
 pub(super) struct ModelNode {
-    unit: ModelUnit,
+    pub(super) unit: ModelUnit,
+    pub(super) held: Vec<Held>,
+    pub(super) joined: Joined,
+}
+
+/// What a model backend and all that it names come to.
+#[derive(Debug)]
+pub(super) struct Joined {
     /// What rules use; if it is broken, its share is refused with the code.
     pub(super) target: Result<Arc<ModelTarget>, Code>,
-    pub(super) held: Vec<Held>,
-    pub(super) joined: Vec<Finding>,
+    findings: Vec<Finding>,
     /// The policies and the Secret that it names.
     pub(super) named: BTreeSet<ObjectKey>,
 }
@@ -65,39 +71,43 @@ impl ModelTarget {
 }
 
 impl ModelNode {
-    /// Takes the upstream of a unit; nothing else is looked up yet.
-    pub(super) fn new(unit: ModelUnit, cells: &mut Cells) -> Self {
-        let mut held = Vec::new();
-        let target = match &unit.draft {
-            Ok(draft) => {
-                cells.hold_url(&draft.url, &mut held);
-                Err(Code::KeysUnavailable)
-            }
-            Err(code) => Err(*code),
-        };
-        Self { unit, target, held, joined: Vec::new(), named: BTreeSet::new() }
-    }
-
-    /// What the object alone has wrong, and what it names.
+    /// What is wrong with the object and with what it names.
     pub(super) fn findings(&self) -> impl Iterator<Item = &Finding> {
-        self.unit.findings.iter().chain(&self.joined)
+        self.unit.findings.iter().chain(&self.joined.findings)
     }
 
-    /// Joins it with what it names. Says whether that gave another target than before.
-    pub(super) fn join(&mut self, key: &ObjectKey, known: &mut Known<'_>) -> bool {
-        let Ok(draft) = &self.unit.draft else { return false };
-        let mut notes = Notes::new(key.clone());
-        let target = target(draft, &key.namespace, known, &mut notes);
-        self.joined = notes.into_findings();
-        self.named = std::mem::take(&mut known.named);
-        match (&self.target, &target) {
-            (Ok(before), Ok(now)) if before.is_same(now) => return false,
-            (Err(before), Err(now)) if before == now => return false,
-            (Ok(_) | Err(_), Ok(_) | Err(_)) => {}
+    /// Takes the place of what was joined before, unless rules would not notice. Says whether they do.
+    pub(super) fn rejoin(&mut self, mut joined: Joined) -> bool {
+        let is_same = match (&self.joined.target, &joined.target) {
+            (Ok(before), Ok(now)) => before.is_same(now),
+            (Err(before), Err(now)) => before == now,
+            (Ok(_), Err(_)) | (Err(_), Ok(_)) => false,
+        };
+        if is_same {
+            std::mem::swap(&mut self.joined.target, &mut joined.target);
         }
-        self.target = target.map(Arc::new);
-        true
+        self.joined = joined;
+        !is_same
     }
+}
+
+/// Takes the upstream of a unit.
+pub(super) fn hold(unit: &ModelUnit, cells: &mut Cells) -> Vec<Held> {
+    let mut held = Vec::new();
+    if let Ok(draft) = &unit.draft {
+        cells.hold_url(&draft.url, &mut held);
+    }
+    held
+}
+
+/// Joins a unit, whose upstream is held, with what it names.
+pub(super) fn join(unit: &ModelUnit, key: &ObjectKey, mut known: Known<'_>) -> (Joined, BTreeSet<Lookup>) {
+    let mut notes = Notes::new(key.clone());
+    let target = match &unit.draft {
+        Ok(draft) => target(draft, &key.namespace, &mut known, &mut notes).map(Arc::new),
+        Err(code) => Err(*code),
+    };
+    (Joined { target, findings: notes.into_findings(), named: known.named }, known.reading.into_log())
 }
 
 fn target(

@@ -10,14 +10,15 @@ use super::Settings;
 use super::cells::Cells;
 use super::chain::RuleNode;
 use super::known::{Known, Models, Policies, Ports};
-use super::link::{Link, Slot};
-use super::models::ModelNode;
+use super::linker::{Placement, Slot};
+use super::models::{self, ModelNode};
 use super::ownership::{Age, Owner};
 use super::policies::PolicyNode;
 use super::retired::Retired;
+use super::routes::RouteNode;
 use super::services;
 use super::unit::{self, Expressions, RouteUnit, Unit};
-use super::verdicts::{self, RouteNode, World};
+use super::verdicts::{self, World};
 use crate::name::{Kind, ObjectKey, SnapshotId};
 use crate::resources::{Resources, Verdict};
 use crate::snapshot::{HostPattern, Hosts, Route, Snapshot};
@@ -28,8 +29,9 @@ pub fn oracle(settings: &Settings, resources: &Resources) -> (Snapshot, BTreeMap
     let mut cells = Cells::default();
     let units = Units::read(settings, resources);
     let policies = policies(units.policies, settings, resources, &mut cells);
-    let mut models: Models =
-        units.models.into_iter().map(|(key, unit)| (key, ModelNode::new(unit, &mut cells))).collect();
+    for unit in units.models.values() {
+        models::hold(unit, &mut cells);
+    }
     for port in units.routes.values().flat_map(RouteUnit::ports) {
         cells.hold_port(port, &mut Vec::new());
     }
@@ -39,22 +41,23 @@ pub fn oracle(settings: &Settings, resources: &Resources) -> (Snapshot, BTreeMap
     let ports = ports(&units.routes, resources, &cells);
 
     let none = Models::new();
-    for (key, model) in &mut models {
-        let mut known = known(settings, resources, (&policies, &none, &ports), &cells);
-        model.join(key, &mut known);
-    }
+    let models = units.models.into_iter().map(|(key, unit)| {
+        let (joined, _) = models::join(&unit, &key, known(settings, resources, (&policies, &none, &ports), &cells));
+        (key, ModelNode { unit, held: Vec::new(), joined })
+    });
+    let models: Models = models.collect();
     let mut routes: BTreeMap<ObjectKey, RouteNode> = BTreeMap::new();
     for (key, unit) in units.routes {
         let rules = unit.rules.iter().enumerate().map(|(index, rule)| {
-            let mut known = known(settings, resources, (&policies, &models, &ports), &cells);
-            RuleNode::join(rule, &key, index, &mut known)
+            let known = known(settings, resources, (&policies, &models, &ports), &cells);
+            RuleNode::join(rule, &key, index, known).0
         });
         let rules = rules.collect();
-        routes.insert(key, RouteNode { unit, rules, links: Vec::new(), unowned: Vec::new(), held: Vec::new() });
+        routes.insert(key, RouteNode { unit, rules, placements: Vec::new(), unowned: Vec::new(), held: Vec::new() });
     }
     let claims = Claims::judge(&routes);
     for (key, node) in &mut routes {
-        (node.links, node.unowned) = node.link(key, |host| claims.lost_to(host, &key.namespace));
+        (node.placements, node.unowned) = node.link(key, |host| claims.lost_to(host, &key.namespace));
     }
     let winners = winners(&routes);
     let mut hosts = Hosts::default();
@@ -175,11 +178,11 @@ impl Claims {
 
 /// The oldest route of each slot.
 fn winners(routes: &BTreeMap<ObjectKey, RouteNode>) -> Vec<(Slot, Arc<Route>)> {
-    let mut links: Vec<&Link> = routes.values().flat_map(|node| &node.links).collect();
-    links.sort_by(|one, other| one.route.rank.cmp(&other.route.rank));
+    let mut placements: Vec<&Placement> = routes.values().flat_map(|node| &node.placements).collect();
+    placements.sort_by(|one, other| one.route.rank.cmp(&other.route.rank));
     let mut taken = std::collections::HashSet::new();
-    links.retain(|link| taken.insert(&link.slot));
-    links.into_iter().map(|link| (link.slot.clone(), Arc::clone(&link.route))).collect()
+    placements.retain(|placement| taken.insert(&placement.slot));
+    placements.into_iter().map(|placement| (placement.slot.clone(), Arc::clone(&placement.route))).collect()
 }
 
 fn judge(
@@ -189,8 +192,8 @@ fn judge(
 ) -> BTreeMap<ObjectKey, Verdict> {
     let winners: std::collections::HashMap<&Slot, &Arc<Route>> =
         winners.iter().map(|(slot, route)| (slot, route)).collect();
-    let winner = |link: &Link| {
-        let winner = winners.get(&link.slot).filter(|winner| winner.rank != link.route.rank);
+    let winner = |placement: &Placement| {
+        let winner = winners.get(&placement.slot).filter(|winner| winner.rank != placement.route.rank);
         winner.map(|winner| Arc::clone(winner))
     };
     let rules = |key: &ObjectKey| {

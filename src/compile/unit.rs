@@ -6,9 +6,11 @@
 mod access;
 mod claims;
 mod headers;
+mod hosts;
 mod model;
 mod policy;
 mod route;
+mod rule;
 mod url;
 
 use serde::de::DeserializeOwned;

@@ -3,45 +3,16 @@
 use std::collections::BTreeSet;
 use std::sync::Arc;
 
-use crate::finding::{Finding, Findings};
-use crate::name::{Kind, ObjectKey};
-use crate::resources::{Object, Read, Resources, Verdict};
-use crate::snapshot::HostPattern;
-
-use super::chain::RuleNode;
 use super::known::{Models, Policies};
-use super::link::Link;
-use super::links;
+use super::linker::Placement;
 use super::models::ModelNode;
 use super::notes::Notes;
-use super::ownership::Owner;
 use super::policies::PolicyNode;
-use super::unit::RouteUnit;
+use super::routes::{self, RouteNode};
+use crate::finding::Findings;
+use crate::name::{Kind, ObjectKey};
+use crate::resources::{Object, Read, Resources, Verdict};
 use crate::snapshot::Route;
-
-/// What was compiled of an `ApiRoute`.
-#[derive(Debug)]
-pub(super) struct RouteNode {
-    pub(super) unit: RouteUnit,
-    pub(super) rules: Vec<RuleNode>,
-    pub(super) links: Vec<Link>,
-    /// The hosts that it has not.
-    pub(super) unowned: Vec<Finding>,
-    pub(super) held: Vec<super::cells::Held>,
-}
-
-impl RouteNode {
-    /// Decides again which links it wants.
-    pub(super) fn link(
-        &self,
-        key: &ObjectKey,
-        lost_to: impl Fn(&HostPattern) -> Option<Owner>,
-    ) -> (Vec<Link>, Vec<Finding>) {
-        let mut notes = Notes::new(key.clone());
-        let links = links::of_route(&self.unit, &self.rules, lost_to, &mut notes);
-        (links, notes.into_findings())
-    }
-}
 
 /// The verdict on an `ApiRoute`.
 ///
@@ -51,11 +22,11 @@ impl RouteNode {
 pub(super) fn of_route(
     object: &Object,
     node: &RouteNode,
-    winner: impl Fn(&Link) -> Option<Arc<Route>>,
+    winner: impl Fn(&Placement) -> Option<Arc<Route>>,
     world: World<'_>,
 ) -> Verdict {
     let mut notes = Notes::new(object.key().clone());
-    links::note_duplicates(&node.links, &node.unit, winner, &mut notes);
+    routes::note_duplicates(&node.placements, &node.unit, winner, &mut notes);
     let findings = node.unit.findings.iter().chain(&node.unowned);
     let findings = findings.chain(node.rules.iter().flat_map(|rule| &rule.findings)).cloned();
     let findings = findings.chain(notes.into_findings()).collect();
@@ -78,7 +49,7 @@ pub(super) fn of_policy(object: &Object, node: &PolicyNode, rules: usize, world:
 pub(super) fn of_model(object: &Object, node: &ModelNode, rules: usize, world: World<'_>) -> Verdict {
     let findings = node.findings().cloned().collect();
     let mut reads = BTreeSet::new();
-    for key in &node.named {
+    for key in &node.joined.named {
         world.follow(key, &mut reads);
     }
     verdict(object, findings, reads, world.resources, (0, rules))
@@ -104,7 +75,7 @@ impl World<'_> {
                 reads.extend(node.into_iter().flat_map(|node| &node.filled.named).cloned());
             }
             Kind::ModelBackend => {
-                for named in self.models.get(key).into_iter().flat_map(|node| &node.named) {
+                for named in self.models.get(key).into_iter().flat_map(|node| &node.joined.named) {
                     self.follow(named, reads);
                 }
             }

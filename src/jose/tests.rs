@@ -17,7 +17,7 @@ mod signatures;
 mod signing;
 mod structure;
 mod times;
-mod types;
+mod token_types;
 
 use std::fmt::{Debug, Display};
 

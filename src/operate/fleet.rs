@@ -15,7 +15,7 @@ use crate::sources::kube::{Document, Event};
 const SKEW: Duration = Duration::from_secs(30);
 
 /// A Lease that nobody has touched for so long, of a replica that is not ready, is rubbish.
-const RUBBISH: Duration = Duration::from_secs(3_600);
+const RUBBISH: Duration = Duration::from_hours(1);
 
 /// How much has changed, for those who judge by it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -53,7 +53,7 @@ struct Replica {
 enum Ready {
     /// Whose Lease moves.
     ByLease,
-    /// Whom our own EndpointSlices call ready, by slice; `None` until they were listed.
+    /// Whom the slices of our own Service call ready, by slice; `None` until they were listed.
     ByService(Option<BTreeMap<String, BTreeSet<Arc<str>>>>),
 }
 
@@ -122,7 +122,7 @@ impl Fleet {
         Some(identity)
     }
 
-    /// The EndpointSlices of our own Service have changed.
+    /// The slices of our own Service have changed.
     pub(super) fn slices(&mut self, event: Event) -> Moved {
         let Ready::ByService(slices) = &mut self.ready else { return Moved::Not };
         let before = slices.as_ref().map(all);

@@ -34,8 +34,8 @@ impl Reporter {
         settings: Settings,
         clock: Clock,
     ) -> (Self, watch::Receiver<bool>) {
-        let (reported, receiver) = watch::channel(false);
-        let reporter = Self {
+        let (sender, receiver) = watch::channel(false);
+        let this = Self {
             api: lease::api(client, &settings),
             name: lease::replica_name(&settings),
             revisions: board.revisions(),
@@ -43,9 +43,9 @@ impl Reporter {
             board,
             settings,
             clock,
-            reported,
+            reported: sender,
         };
-        (reporter, receiver)
+        (this, receiver)
     }
 
     /// Runs until it is dropped.

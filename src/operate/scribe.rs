@@ -176,7 +176,9 @@ impl Scribe {
         }
         // The newest version that we know of: of the content that was judged, or of the status that it has.
         let content = verdict.reads.iter().find(|read| read.key == *key).map_or(Version(0), |read| read.version);
-        let version = self.known.get(key).map_or(content, |(_, version)| content.max(*version));
+        // What is known of another object of that name says nothing of this one.
+        let of_status = self.known.get(key).filter(|(known, _)| known.uid() == &*verdict.uid);
+        let version = of_status.map_or(content, |(_, version)| content.max(*version));
         Some((desired, version))
     }
 

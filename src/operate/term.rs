@@ -27,7 +27,7 @@ const NEWS: usize = 64;
 const LOOK: Duration = Duration::from_secs(1);
 
 /// How often Leases of replicas that are gone are removed.
-const SWEEP: Duration = Duration::from_secs(600);
+const SWEEP: Duration = Duration::from_mins(10);
 
 /// One term after another.
 pub(super) struct Terms {
@@ -136,7 +136,7 @@ impl Terms {
                         }
                     }
                     News::Comparable(yes) => comparable = Some(yes),
-                    other => {
+                    other @ (News::Lease(_) | News::Slice(_)) => {
                         self.take(other, fleet);
                     }
                 },

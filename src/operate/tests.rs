@@ -1,3 +1,5 @@
+//! Leadership, reports, standing and status, by pure steps and by time driven by hand.
+
 mod acks;
 mod elections;
 mod fleets;

@@ -168,7 +168,7 @@ pub(super) struct LinkSource {
     /// What came with the head.
     first: Option<Bytes>,
     /// Given back to the pool when the body is complete.
-    link: Option<Link>,
+    link: Option<Box<Link>>,
     place: InFlight,
     patience: Patience,
     /// The request's body, which may still be on its way up.
@@ -250,7 +250,7 @@ impl LinkSource {
     pub(super) fn new(
         worker: Rc<Worker>,
         (incoming, first): (Incoming, Option<Bytes>),
-        (link, place): (Link, InFlight),
+        (link, place): (Box<Link>, InFlight),
         patience: Patience,
         upload: Option<Rc<Upload>>,
     ) -> Self {

@@ -131,6 +131,11 @@ impl Exchange {
         self.chain = Some(Arc::clone(chain));
     }
 
+    /// The rule that takes the request, once it is known.
+    pub(super) const fn chain(&self) -> Option<&Arc<Chain>> {
+        self.chain.as_ref()
+    }
+
     /// In which form a refusal is written.
     pub(super) fn dialect(&self) -> Dialect {
         let stages = self.chain.as_ref().and_then(|chain| chain.stages().ok());

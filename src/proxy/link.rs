@@ -43,11 +43,11 @@ pub(super) enum LinkError {
 }
 
 impl Link {
-    /// Speaks HTTP/1.1 on `stream`.
-    pub(super) async fn new(stream: Stream, limits: Limits) -> hyper::Result<Self> {
+    /// Speaks HTTP/1.1 on `stream`. Boxed, since a link is large and wanders between the pool and its requests.
+    pub(super) async fn new(stream: Stream, limits: Limits) -> hyper::Result<Box<Self>> {
         let (sender, connection) =
             http1::Builder::new().max_buf_size(limits.buffer_bytes).handshake(TokioIo::new(stream)).await?;
-        Ok(Self { sender, connection, idle_since: None })
+        Ok(Box::new(Self { sender, connection, idle_since: None }))
     }
 
     /// Whether the last exchange is over and the endpoint still listens. Notices a close that the kernel has reported.
@@ -56,29 +56,34 @@ impl Link {
         Pin::new(&mut self.connection).poll(&mut context).is_pending() && self.sender.is_ready()
     }
 
-    /// Sends `request` and waits for the head of the reply.
-    pub(super) async fn exchange(
-        &mut self,
+    /// Sends `request`, which happens before the future is polled, and waits for the head of the reply.
+    pub(super) fn exchange<'a>(
+        &'a mut self,
         request: Request<RequestBody>,
-        patience: &Patience,
-    ) -> Result<Response<Incoming>, LinkError> {
+        patience: &'a Patience,
+    ) -> impl Future<Output = Result<Response<Incoming>, LinkError>> + 'a {
         let upload = request.body().upload();
-        let mut reply = std::pin::pin!(self.sender.try_send_request(request));
+        let reply = self.sender.try_send_request(request);
         let connection = &mut self.connection;
-        std::future::poll_fn(|context| {
-            let ended = Pin::new(&mut *connection).poll(context).is_ready();
-            match reply.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
-                Poll::Ready(Ok(reply)) => Poll::Ready(Ok(reply)),
-                Poll::Ready(Err(mut error)) => Poll::Ready(Err(match error.take_message() {
-                    Some(request) => LinkError::NotSent(Box::new(request)),
-                    None if is_closed(error.error()) => LinkError::Closed,
-                    None => LinkError::Broken,
-                })),
-                Poll::Pending if ended => Poll::Ready(Err(LinkError::Closed)),
-                Poll::Pending => patience.poll_with(upload.as_deref(), context).map(|why| Err(LinkError::TimeUp(why))),
-            }
-        })
-        .await
+        async move {
+            let mut reply = std::pin::pin!(reply);
+            std::future::poll_fn(|context| {
+                let ended = Pin::new(&mut *connection).poll(context).is_ready();
+                match reply.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
+                    Poll::Ready(Ok(reply)) => Poll::Ready(Ok(reply)),
+                    Poll::Ready(Err(mut error)) => Poll::Ready(Err(match error.take_message() {
+                        Some(request) => LinkError::NotSent(Box::new(request)),
+                        None if is_closed(error.error()) => LinkError::Closed,
+                        None => LinkError::Broken,
+                    })),
+                    Poll::Pending if ended => Poll::Ready(Err(LinkError::Closed)),
+                    Poll::Pending => {
+                        patience.poll_with(upload.as_deref(), context).map(|why| Err(LinkError::TimeUp(why)))
+                    }
+                }
+            })
+            .await
+        }
     }
 
     /// The next frame of the reply's body.

@@ -33,7 +33,8 @@ pub(super) struct Pool {
 
 /// The connections of one thread to one endpoint.
 pub(super) struct EndpointPool {
-    links: RefCell<Vec<Link>>,
+    #[expect(clippy::vec_box, reason = "a link is large, and comes and goes with every request")]
+    links: RefCell<Vec<Box<Link>>>,
     h2: RefCell<Option<H2Link>>,
     /// Requests that this thread has under way there.
     in_flight: Cell<u32>,
@@ -121,7 +122,7 @@ impl EndpointPool {
     }
 
     /// A waiting link that still works.
-    pub(super) fn take(&self) -> Option<Link> {
+    pub(super) fn take(&self) -> Option<Box<Link>> {
         loop {
             let mut link = self.links.borrow_mut().pop()?;
             self.idle.fetch_sub(1, Ordering::Relaxed);
@@ -132,7 +133,7 @@ impl EndpointPool {
     }
 
     /// Keeps a link whose exchange is over, if it can be used again and there is room.
-    pub(super) fn put(&self, mut link: Link, now: Tick) {
+    pub(super) fn put(&self, mut link: Box<Link>, now: Tick) {
         if !link.is_reusable() {
             return;
         }

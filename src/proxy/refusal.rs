@@ -12,6 +12,7 @@ use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::body::{ReplyBody, Source};
 use super::exchange::Exchange;
+use super::heads;
 use crate::finding::Code;
 use crate::snapshot::Dialect;
 use crate::wire::problem::{PROBLEM_JSON, Problem};
@@ -91,6 +92,7 @@ impl Refusal {
         let length = body.len();
         let sent = if is_head { Bytes::new() } else { body };
         let closes_anyway = exchange.must_close();
+        let chain = exchange.chain().cloned();
         let mut reply = Response::new(ReplyBody::new(Source::Whole(sent), exchange));
         *reply.status_mut() = self.status;
         let headers = reply.headers_mut();
@@ -113,6 +115,10 @@ impl Refusal {
             }
             Says::Location(location) => {
                 headers.insert(LOCATION, location);
+                // A redirect is the rule's own reply, and is changed as any other.
+                if let Some(Ok(stages)) = chain.as_ref().map(|chain| chain.stages()) {
+                    heads::edit(headers, &stages.response);
+                }
             }
         }
         if self.closes || closes_anyway {

@@ -14,6 +14,7 @@ mod models;
 mod paths;
 mod pool;
 mod refusal;
+mod routes;
 mod tables;
 mod time;
 mod timeouts;

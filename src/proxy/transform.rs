@@ -85,7 +85,9 @@ fn target(stages: &Stages, exchange: &Exchange, received: &Received, strip: &str
         if uri.authority().is_none() {
             return Ok(uri.clone());
         }
-        return Ok(uri.path_and_query().cloned().map(Uri::from).unwrap_or_default());
+        // Of `http://host#fragment` nothing is left behind the host, and nothing would be written.
+        let target = uri.path_and_query().cloned().map(Uri::from).filter(|target| !target.path().is_empty());
+        return Ok(target.unwrap_or_default());
     }
     let mut text = String::with_capacity(exchange.path().len() + base.len() + 64);
     text.push_str(base);

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::{HeaderName, HeaderValue, StatusCode, Uri};
+use http::{HeaderName, HeaderValue, StatusCode};
 
 use super::policy::Policy;
 use super::upstream::Upstream;
@@ -234,6 +234,4 @@ pub struct Redirect {
     pub authority: Option<http::uri::Authority>,
     /// The new path.
     pub path: Option<PathRewrite>,
-    /// The whole target, where the rule names one.
-    pub whole: Option<Uri>,
 }

@@ -46,7 +46,7 @@ impl PathMatch {
 pub struct Conditions {
     /// Any of these; empty: every method.
     pub methods: Box<[Method]>,
-    /// Each of these headers with exactly this value; of a repeated header the values are joined by a comma.
+    /// Each of these headers once, with exactly this value.
     pub headers: Box<[(HeaderName, HeaderValue)]>,
 }
 
@@ -58,17 +58,10 @@ impl Conditions {
     }
 }
 
+/// A field that is there twice says two things, and matches nothing.
 fn header_is(head: &Parts, name: &HeaderName, wanted: &HeaderValue) -> bool {
     let mut values = head.headers.get_all(name).iter();
-    let (Some(first), more) = (values.next(), values.next()) else { return false };
-    let Some(second) = more else { return first == wanted };
-    // Repeated: compare with the values joined by a comma, as RFC 9110, section 5.2 reads them.
-    let mut joined = first.as_bytes().to_vec();
-    for value in std::iter::once(second).chain(values) {
-        joined.extend_from_slice(b", ");
-        joined.extend_from_slice(value.as_bytes());
-    }
-    joined == wanted.as_bytes()
+    values.next() == Some(wanted) && values.next().is_none()
 }
 
 /// Which of several routes of the same host and path comes first: as in Gateway API, one that names methods, then the

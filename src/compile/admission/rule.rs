@@ -3,11 +3,11 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use crate::api::crd::ValidationRule;
 use cel::common::ast::{Expr, LiteralValue};
 use cel::common::types::CelBool;
 use cel::extractors::This;
 use cel::{Context, Env, ExecutionError, IdedExpr};
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::ValidationRule;
 use serde_json::Value;
 
 use super::duration;

@@ -1,7 +1,7 @@
 //! The parts, and the words. Verdicts are tested by the table in `tests/admission`, which the API server is tested by
 //! too.
 
-use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::{CustomResourceDefinition, ValidationRule};
+use crate::api::crd::{CustomResourceDefinition, ValidationRule};
 use serde_json::{Map, Value, json};
 
 use super::pattern::Pattern;

@@ -151,7 +151,7 @@ fn a_change_reaches_whoever_looked_and_only_by_its_reverse_reference() {
             if is_omitted {
                 stage.compiler.without_edges(edge);
             }
-            before.into_iter().for_each(|object| stage.put(object));
+            stage.put_all(before);
             assert_eq!(stage.difference(), [""; 0], "{name}: at first");
             change(&mut stage);
             let difference = stage.difference();
@@ -162,19 +162,21 @@ fn a_change_reaches_whoever_looked_and_only_by_its_reverse_reference() {
 
 #[test]
 fn what_was_missed_is_found_once_it_comes() {
-    let objects: [(&str, fn() -> Object); 3] = [
-        ("a policy", || inline_policy("shop/partners")),
-        ("a Service", || plain_service("shop/orders", 80)),
-        ("a model", || chat("https://one.example.org/v1")),
+    let objects = [
+        ("a policy", inline_policy("shop/partners")),
+        ("a Service", plain_service("shop/orders", 80)),
+        ("a model", chat("https://one.example.org/v1")),
     ];
     for (name, object) in objects {
         let tokens = json!({"tokens": [{"policyRef": {"name": "partners"}}]});
-        let rule = |backend| json!({"name": "r", "auth": tokens, "backends": [backend]});
-        let rules = [json!({"service": {"name": "orders", "port": 80}}), json!({"modelRef": {"name": "chat"}})];
-        let rules: Vec<_> = rules.into_iter().map(rule).collect();
+        let rule = |name: &str, backend| json!({"name": name, "auth": tokens, "backends": [backend]});
+        let rules = [
+            rule("one", json!({"service": {"name": "orders", "port": 80}})),
+            rule("two", json!({"modelRef": {"name": "chat"}})),
+        ];
         let mut stage = Stage::of([route("shop/orders", &json!({"hosts": ["a.example.com"], "rules": rules}))]);
         let before = stage.findings(Kind::ApiRoute, "shop/orders");
-        stage.put(object());
+        stage.put(object);
         assert_eq!(stage.difference(), [""; 0], "{name}");
         assert!(stage.findings(Kind::ApiRoute, "shop/orders").len() < before.len(), "{name}");
     }

@@ -190,7 +190,7 @@ fn within_one_object_the_first_rule_has_the_requests() {
 }
 
 proptest! {
-    #![proptest_config(Config { cases: 300, failure_persistence: None, ..Config::default() })]
+    #![proptest_config(Config { cases: 150, failure_persistence: None, ..Config::default() })]
 
     /// Hosts alone, in more namespaces and with more overlap than the general property has.
     #[test]

@@ -265,7 +265,7 @@ fn keys_of_a_secret_are_swapped_without_a_compile_of_the_rules() {
         ),
     ] {
         stage.take(Kind::Secret, "shop/corp");
-        object.into_iter().for_each(|object| stage.put(object));
+        stage.put_all(object);
         let compiled = stage.compile();
         assert_eq!((compiled.work.chains, compiled.work.policies), (0, 0), "{name}");
         assert_eq!(keys_of(&policy), keys, "{name}");
@@ -468,7 +468,7 @@ fn a_policy_is_joined_once_for_all_rules() {
     objects.push(inline_policy("shop/partners"));
     objects.push(open_route("shop/open", "open.example.com", "/"));
     let mut stage = Stage::new();
-    objects.into_iter().for_each(|object| stage.put(object));
+    stage.put_all(objects);
     let compiled = stage.compile();
     assert_eq!((compiled.work.policies, compiled.work.chains, compiled.work.units), (1, 21, 22));
     assert_eq!(stage.verdict(Kind::TokenPolicy, "shop/partners").rules, 20);

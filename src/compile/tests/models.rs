@@ -61,7 +61,7 @@ fn the_credential_comes_from_a_secret_that_offers_it() {
         ("of another namespace", Some(credential("bank/provider", &json!({"api-key": "sk-1"}))), "SecretNotFound"),
     ] {
         stage.take(Kind::Secret, "shop/provider");
-        object.into_iter().for_each(|object| stage.put(object));
+        stage.put_all(object);
         let (shown, _) = found(&mut stage);
         let findings = stage.findings(Kind::ModelBackend, "shop/chat");
         if expected.is_empty() {

@@ -43,8 +43,6 @@ fn only_a_policy_that_stands_or_the_words_anonymous_true_serve_a_rule() {
         (json!({"anonymous": true}), "serves", ""),
         (tokens("partners"), "serves", ""),
         (Value::Null, "NoAuth", "NoAuth spec.rules[0]"),
-        (json!({}), "NoAuth", "NoAuth spec.rules[0].auth"),
-        (json!({"tokens": []}), "NoAuth", "NoAuth spec.rules[0].auth"),
         (json!({"anonymous": false}), "InvalidValue", "InvalidValue spec.rules[0].auth.anonymous"),
         (json!({"anonymous": "true"}), "InvalidValue", "InvalidValue spec.rules[0].auth.anonymous"),
         (json!({"anonymos": true}), "UnknownField", "UnknownField spec.rules[0].auth.anonymos"),
@@ -68,11 +66,25 @@ fn only_a_policy_that_stands_or_the_words_anonymous_true_serve_a_rule() {
 }
 
 #[test]
+fn an_auth_that_says_nothing_opens_nothing() {
+    for auth in [json!({}), json!({"tokens": []}), json!({"tokens": null}), json!({"anonymous": null})] {
+        let own = json!({"hosts": ["a.example.com"], "rules": [rule(&auth)]});
+        let inherited = json!({"hosts": ["a.example.com"], "auth": auth, "rules": [rule(&Value::Null)]});
+        // The object's own is for rules that have none: an empty one of a rule is not made up for by it.
+        let open = json!({"hosts": ["a.example.com"], "auth": {"anonymous": true}, "rules": [rule(&auth)]});
+        for spec in [own, inherited, open] {
+            let (outcome, findings) = outcome(&spec);
+            assert!(outcome.starts_with("shop/strict/r ") && !outcome.ends_with("serves"), "{spec}: {outcome}");
+            assert_eq!(findings.len(), 1, "{spec}: {findings:?}");
+        }
+    }
+}
+
+#[test]
 fn a_rule_without_its_own_auth_has_that_of_the_object() {
     let with = |auth: &Value| json!({"hosts": ["a.example.com"], "auth": auth, "rules": [rule(&Value::Null)]});
     for (auth, expected, finding) in [
         (json!({"anonymous": true}), "serves", ""),
-        (json!({}), "NoAuth", "NoAuth spec.auth"),
         (
             json!({"tokens": [{"policyRef": {"name": "nobody"}}]}),
             "PolicyNotFound",

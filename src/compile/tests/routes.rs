@@ -111,18 +111,9 @@ fn a_redirect_answers_where_a_backend_would() {
 #[test]
 fn headers_are_edited_as_the_rule_says() {
     let said = json!({
-        "request": {"setHeaders": {"X-A": "b"}, "removeHeaders": ["X-C"], "host": "Orders.internal:81"},
+        "request": {"setHeaders": {"X-A": "b"}, "removeHeaders": ["X-C"], "host": "orders.internal:81"},
         "response": {"setHeaders": {"cache-control": "no-store"}, "removeHeaders": ["server"]},
     });
-    // Upper case in a host is for the schema to refuse; what is left of it is in the one form.
-    let said = match findings(&said).as_slice() {
-        [] => said,
-        [_, ..] => {
-            let mut said = said;
-            said["request"]["host"] = json!("orders.internal:81");
-            said
-        }
-    };
     stages(&said, REQUEST, |stages| {
         assert_eq!(format!("{:?}", stages.request), r#"HeaderEdits { set: [("x-a", "b")], remove: ["x-c"] }"#);
         assert_eq!(

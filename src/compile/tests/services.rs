@@ -209,8 +209,8 @@ fn an_upstream_says_what_is_spoken_and_two_protocols_are_two_upstreams() {
         plain_slice("shop/1", "orders", &["10.0.0.1"], 8080),
     ]);
     for (path, expected) in [
-        ("/plain", r#"service:shop/orders:80/http1 Http1 FromClient None [10.0.0.1:8080] - + None None"#),
-        ("/grpc", r#"service:shop/orders:80/h2c H2c FromClient None [10.0.0.1:8080] - + None None"#),
+        ("/plain", "service:shop/orders:80/http1 Http1 FromClient None [10.0.0.1:8080] - + None None"),
+        ("/grpc", "service:shop/orders:80/h2c H2c FromClient None [10.0.0.1:8080] - + None None"),
         ("/typo", "BackendNotFound"),
     ] {
         let found = stage.find(&format!("GET a.example.com{path}")).unwrap();

@@ -173,7 +173,7 @@ impl Stage {
     /// With these objects, compiled.
     pub(super) fn of(objects: impl IntoIterator<Item = Object>) -> Self {
         let mut stage = Self::new();
-        objects.into_iter().for_each(|object| stage.put(object));
+        stage.put_all(objects);
         stage.compile();
         stage
     }
@@ -181,6 +181,12 @@ impl Stage {
     pub(super) fn put(&mut self, object: Object) {
         let scope = watch(object.key().kind);
         self.compiler.apply(Update::Apply { scope, object });
+    }
+
+    pub(super) fn put_all(&mut self, objects: impl IntoIterator<Item = Object>) {
+        for object in objects {
+            self.put(object);
+        }
     }
 
     pub(super) fn take(&mut self, kind: Kind, name: &str) {

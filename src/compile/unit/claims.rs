@@ -22,14 +22,14 @@ use crate::snapshot::{Conditions, PathMatch};
 pub(in crate::compile) struct Claim {
     pub(in crate::compile) path: PathMatch,
     pub(in crate::compile) conditions: Conditions,
-    pub(in crate::compile) reading: Reading,
+    pub(in crate::compile) extent: Extent,
     /// Which match of the rule; `None` of a rule without matches.
     pub(in crate::compile) entry: Option<usize>,
 }
 
 /// How much of a match could be read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub(in crate::compile) enum Reading {
+pub(in crate::compile) enum Extent {
     /// All of it: the claim is what was written.
     Whole,
     /// Not all of it: the claim is wider, and its rule refuses.
@@ -37,9 +37,21 @@ pub(in crate::compile) enum Reading {
 }
 
 impl Claim {
+    /// How many bytes of a path the match takes, when a rewrite replaces what was matched.
+    pub(in crate::compile) fn matched(&self) -> usize {
+        match &self.path {
+            PathMatch::Exact(path) => path.len(),
+            PathMatch::Prefix(path) => path.trim_end_matches('/').len(),
+        }
+    }
+
+    pub(in crate::compile) fn is_whole(&self) -> bool {
+        self.extent == Extent::Whole
+    }
+
     /// Every request to the hosts.
-    pub(super) fn everything(reading: Reading) -> Self {
-        Self { path: root(), conditions: Conditions::default(), reading, entry: None }
+    pub(super) fn everything(extent: Extent) -> Self {
+        Self { path: root(), conditions: Conditions::default(), extent, entry: None }
     }
 }
 
@@ -50,7 +62,7 @@ fn root() -> PathMatch {
 /// The claims of a rule that is well-formed. With an error, the claims are all the same there, and the rule refuses.
 pub(super) fn of_rule(rule: &api::RouteRule, at: &At<'_>, notes: &mut Notes) -> (Vec<Claim>, Result<(), Code>) {
     if rule.matches.is_empty() {
-        return (vec![Claim::everything(Reading::Whole)], Ok(()));
+        return (vec![Claim::everything(Extent::Whole)], Ok(()));
     }
     let matches = at.field("matches");
     let mut claims: Vec<Claim> = Vec::with_capacity(rule.matches.len());
@@ -61,11 +73,11 @@ pub(super) fn of_rule(rule: &api::RouteRule, at: &At<'_>, notes: &mut Notes) -> 
         let (conditions, conditions_read) = of_conditions(written, &at, notes);
         let read = path_read.and(conditions_read);
         outcome = outcome.and(read);
-        let reading = if read.is_ok() { Reading::Whole } else { Reading::Part };
-        let claim = Claim { path, conditions, reading, entry: Some(entry) };
+        let extent = if read.is_ok() { Extent::Whole } else { Extent::Part };
+        let claim = Claim { path, conditions, extent, entry: Some(entry) };
         // One that was not read whole stands for something else than it says, so it repeats nothing.
         let same = |other: &&Claim| Claim { entry: Some(entry), ..(*other).clone() } == claim;
-        if let Some(other) = claims.iter().filter(|_| reading == Reading::Whole).find(same) {
+        if let Some(other) = claims.iter().filter(|_| extent == Extent::Whole).find(same) {
             let other = other.entry.unwrap_or_default();
             let cause = format!("the match takes the same requests as matches[{other}] of this rule");
             notes.warning(&at, Problem::new(Code::DuplicateRoute, cause, "Remove one of the two."));
@@ -152,18 +164,23 @@ fn sorted(mut methods: Vec<Method>, mut headers: Vec<(HeaderName, HeaderValue)>)
 /// The claims of each rule of an object that is not well-formed, as far as they can be read, with the rules' names.
 pub(super) fn salvage(spec: Option<&Value>) -> Vec<(Box<str>, Vec<Claim>)> {
     let Some(rules) = spec.and_then(|spec| spec.get("rules")?.as_array()).filter(|rules| !rules.is_empty()) else {
-        return vec![("?".into(), vec![Claim::everything(Reading::Part)])];
+        return vec![("?".into(), vec![Claim::everything(Extent::Part)])];
     };
     let salvaged = rules.iter().map(|rule| {
-        let name = rule.get("name").and_then(Value::as_str).unwrap_or("?");
+        let name = rule.get("name").and_then(Value::as_str).filter(|name| is_label(name)).unwrap_or("?");
         (name.into(), salvage_rule(rule))
     });
     salvaged.collect()
 }
 
+/// Whether a name is safe to show in logs and metrics, as the schema would have it.
+fn is_label(name: &str) -> bool {
+    (1..=63).contains(&name.len()) && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
+}
+
 fn salvage_rule(rule: &Value) -> Vec<Claim> {
     const KNOWN: [&str; 8] = ["name", "matches", "auth", "request", "response", "timeouts", "backends", "redirect"];
-    let Value::Object(rule) = rule else { return vec![Claim::everything(Reading::Part)] };
+    let Value::Object(rule) = rule else { return vec![Claim::everything(Extent::Part)] };
     let matches = match rule.get("matches") {
         None | Some(Value::Null) => &[],
         Some(Value::Array(matches)) => matches.as_slice(),
@@ -175,13 +192,13 @@ fn salvage_rule(rule: &Value) -> Vec<Claim> {
     match unknown(rule, &KNOWN) {
         // `match: {path: …}`, perhaps.
         Some(meant) => vec![part(meant)],
-        None => vec![Claim::everything(Reading::Whole)],
+        None => vec![Claim::everything(Extent::Whole)],
     }
 }
 
 /// The claim of something that says no more than this of its path.
 fn part(path: &str) -> Claim {
-    Claim { path: beginning(path), ..Claim::everything(Reading::Part) }
+    Claim { path: beginning(path), ..Claim::everything(Extent::Part) }
 }
 
 fn salvage_match((entry, written): (usize, &Value)) -> Claim {
@@ -193,8 +210,8 @@ fn salvage_match((entry, written): (usize, &Value)) -> Claim {
         (Some(path), Some(_)) => salvage_path(Some(path)).and_then(|_| Err(any_path(path))),
     };
     match (path, salvage_conditions(written)) {
-        (Ok(path), Some(conditions)) => Claim { path, conditions, reading: Reading::Whole, entry },
-        (Ok(path), None) => Claim { path, entry, ..Claim::everything(Reading::Part) },
+        (Ok(path), Some(conditions)) => Claim { path, conditions, extent: Extent::Whole, entry },
+        (Ok(path), None) => Claim { path, entry, ..Claim::everything(Extent::Part) },
         (Err(path), _) => Claim { entry, ..part(path) },
     }
 }
@@ -258,10 +275,10 @@ fn salvage_header(header: &Value) -> Option<(HeaderName, HeaderValue)> {
 mod tests {
     use serde_json::json;
 
-    use super::{Reading, salvage};
+    use super::{Extent, salvage};
     use crate::snapshot::PathMatch;
 
-    /// What is claimed of a match, as `type path methods headers reading`.
+    /// What is claimed of a match, as `type path methods headers extent`.
     fn claimed(written: &serde_json::Value) -> String {
         let salvaged = salvage(Some(&json!({"rules": [{"name": "r", "matches": [written]}]})));
         let claim = &salvaged[0].1[0];
@@ -270,8 +287,8 @@ mod tests {
             PathMatch::Prefix(path) => ("^", path),
         };
         let (methods, headers) = (&claim.conditions.methods, &claim.conditions.headers);
-        let reading = if claim.reading == Reading::Whole { "" } else { " part" };
-        format!("{kind}{path} {methods:?} {}{reading}", headers.len())
+        let extent = if claim.extent == Extent::Whole { "" } else { " part" };
+        format!("{kind}{path} {methods:?} {}{extent}", headers.len())
     }
 
     #[test]
@@ -312,16 +329,16 @@ mod tests {
     #[test]
     fn rules_that_cannot_be_read_claim_every_request() {
         for (spec, expected) in [
-            (json!({}), Reading::Part),
-            (json!({"rules": []}), Reading::Part),
-            (json!({"rules": {"name": "r"}}), Reading::Part),
-            (json!({"rules": ["r"]}), Reading::Part),
-            (json!({"rules": [{"name": "r", "matches": {"path": {}}}]}), Reading::Part),
-            (json!({"rules": [{"name": "r", "match": [{"path": {}}]}]}), Reading::Part),
+            (json!({}), Extent::Part),
+            (json!({"rules": []}), Extent::Part),
+            (json!({"rules": {"name": "r"}}), Extent::Part),
+            (json!({"rules": ["r"]}), Extent::Part),
+            (json!({"rules": [{"name": "r", "matches": {"path": {}}}]}), Extent::Part),
+            (json!({"rules": [{"name": "r", "match": [{"path": {}}]}]}), Extent::Part),
             // This one is what was written.
-            (json!({"rules": [{"name": "r"}]}), Reading::Whole),
-            (json!({"rules": [{"matches": []}]}), Reading::Whole),
-            (json!({"rules": [{"matches": null}]}), Reading::Whole),
+            (json!({"rules": [{"name": "r"}]}), Extent::Whole),
+            (json!({"rules": [{"matches": []}]}), Extent::Whole),
+            (json!({"rules": [{"matches": null}]}), Extent::Whole),
         ] {
             let salvaged = salvage(Some(&spec));
             assert_eq!(salvaged.len(), 1, "{spec}");
@@ -330,6 +347,6 @@ mod tests {
         for rule in [json!({"matches": {"path": {"value": "/a"}}}), json!({"match": [{"path": "/a"}], "auth": {}})] {
             assert_eq!(salvage(Some(&json!({"rules": [rule]})))[0].1, [super::part("/a")], "{rule}");
         }
-        assert_eq!(salvage(None)[0].1, [super::Claim::everything(Reading::Part)]);
+        assert_eq!(salvage(None)[0].1, [super::Claim::everything(Extent::Part)]);
     }
 }

@@ -3,7 +3,7 @@
 use serde_json::{Map, Value};
 
 use super::access::{self, AccessUnit};
-use super::route::url_target;
+use super::rule::url_target;
 use super::url::Url;
 use super::{Context, decode};
 use crate::api;

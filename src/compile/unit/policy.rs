@@ -7,7 +7,7 @@ use std::time::Duration;
 use http::HeaderName;
 use serde_json::{Map, Value};
 
-use super::route::duration;
+use super::rule::duration;
 use super::url::{Safety, parse_source};
 use super::{decode, headers};
 use crate::api;

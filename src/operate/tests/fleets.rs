@@ -9,7 +9,7 @@ use crate::resources::Version;
 use crate::sources::kube::Event;
 
 const NOW: UnixTime = UnixTime::from_secs(1_795_507_200);
-const MINUTE: Duration = Duration::from_secs(60);
+const MINUTE: Duration = Duration::from_mins(1);
 
 fn at(seconds: u64) -> Tick {
     Tick::from_start(Duration::from_secs(seconds))

@@ -89,7 +89,7 @@ impl Call {
             Protocol::Http1 => {
                 self.send_http1(&patience, &place, request).await.map(|(link, reply)| (Some(link), reply))
             }
-            Protocol::H2c => self.send_h2(&patience, &place, request).await.map(|reply| (None, reply)),
+            Protocol::H2c => Box::pin(self.send_h2(&patience, &place, request)).await.map(|reply| (None, reply)),
         };
         match sent {
             // We never ask to switch protocols, so whoever says that it does is not to be understood any more.
@@ -111,19 +111,15 @@ impl Call {
         patience: &Patience,
         place: &InFlight,
         request: Request<RequestBody>,
-    ) -> Result<(Link, Response<Incoming>), Failed> {
+    ) -> Result<(Box<Link>, Response<Incoming>), Failed> {
         let waiting = place.endpoint.take();
         let was_waiting = waiting.is_some();
-        let mut link = match waiting {
-            Some(link) => link,
-            None => match self.open(patience, place.address).await? {
-                Some(stream) => match Link::new(stream, self.worker.limits()).await {
-                    Ok(link) => link,
-                    Err(_) => return Err(Failed::BeforeSending(Box::new(request))),
-                },
-                None => return Err(Failed::BeforeSending(Box::new(request))),
-            },
+        let opened = match waiting {
+            Some(link) => Some(link),
+            // Boxed, as all that is seldom: a request carries the room for its whole way with it.
+            None => Box::pin(self.open_link(patience, place.address)).await?,
         };
+        let Some(mut link) = opened else { return Err(Failed::BeforeSending(Box::new(request))) };
         match link.exchange(request, patience).await {
             Ok(reply) => Ok((link, reply)),
             Err(LinkError::NotSent(request)) => Err(Failed::BeforeSending(request)),
@@ -139,7 +135,7 @@ impl Call {
         patience: Patience,
         upload: Option<Rc<Upload>>,
         place: InFlight,
-        link: Link,
+        link: Box<Link>,
         reply: Response<Incoming>,
     ) -> (response::Parts, Source) {
         let (head, mut incoming) = reply.into_parts();
@@ -198,6 +194,12 @@ impl Call {
         }
         *request.version_mut() = http::Version::HTTP_2;
         request
+    }
+
+    /// A new link over HTTP/1.1; `None` if the endpoint took none.
+    async fn open_link(&self, patience: &Patience, address: SocketAddr) -> Result<Option<Box<Link>>, Failed> {
+        let Some(stream) = self.open(patience, address).await? else { return Ok(None) };
+        Ok(Link::new(stream, self.worker.limits()).await.ok())
     }
 
     /// A new connection; `None` if the endpoint took none.

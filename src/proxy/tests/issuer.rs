@@ -118,8 +118,10 @@ pub(super) fn api_key(name: &str, places: &[ApiKeyPlace], expires: &str) -> (Ent
     let data = data.map(|(name, value)| (name, value.as_bytes()));
     let record = ApiKeyRecord::parse(data, [("team", "shop")]).unwrap();
     let (keys, _) = ApiKeySet::new([record]);
-    let keys = Arc::new(ArcSwap::from_pointee(AcceptedApiKeys::Known(keys)));
-    let takes = Takes::ApiKeys(ApiKeyEntry { keys, places: places.into() });
+    let takes = Takes::ApiKeys(ApiKeyEntry {
+        keys: Arc::new(ArcSwap::from_pointee(AcceptedApiKeys::Known(keys))),
+        places: places.into(),
+    });
     let text = std::str::from_utf8(key.text().expose()).unwrap().to_owned();
     (Entry { name: format!("shop/partners/{name}").into(), label: name.into(), takes }, text)
 }

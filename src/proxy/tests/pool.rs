@@ -18,7 +18,7 @@ fn at(seconds: u64) -> Tick {
 }
 
 /// A link to `listener`, and its other end.
-async fn link(listener: &TcpListener) -> (Link, TcpStream) {
+async fn link(listener: &TcpListener) -> (Box<Link>, TcpStream) {
     let stream = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
     let (other, _) = listener.accept().await.unwrap();
     (Link::new(Stream::Plain(stream), Limits::default()).await.unwrap(), other)

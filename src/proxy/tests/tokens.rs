@@ -79,6 +79,9 @@ fn corp(issuer: &Issuer) -> Access {
     tokens(vec![token_rule(policy("partners", vec![jwt("corp", CORP, &inline(&[issuer.jwk()]))]))])
 }
 
+/// The row's number, target and fields; status, challenge and reason.
+type Row<'a> = (&'static str, &'static str, &'a str, u16, Option<&'static str>, &'static str);
+
 #[test]
 fn a_credential_that_cannot_be_taken_is_answered_as_rfc_6750_says() {
     let issuer = Issuer::new(CORP);
@@ -91,7 +94,6 @@ fn a_credential_that_cannot_be_taken_is_answered_as_rfc_6750_says() {
                    error_description=\"exactly one well-formed token is needed\"";
     let invalid = "Bearer realm=\"shop/partners\", error=\"invalid_token\", \
                    error_description=\"the token is not valid here\"";
-    type Row<'a> = (&'static str, &'static str, &'a str, u16, Option<&'static str>, &'static str);
     let rows: &[Row<'_>] = &[
         ("1", "/a", "", 401, Some(bare), "no_credentials"),
         ("2", "/a", "Authorization: Basic eA==\r\n", 401, Some(bare), "scheme_unsupported"),
@@ -227,7 +229,8 @@ fn a_good_token_may_still_lack_what_the_rule_asks() {
     let claim = |claim: &'static str, test: ClaimTest| {
         with(&move |rule| rule.claims = [ClaimMatcher { claim: claim.into(), test: test.clone() }].into())
     };
-    let failing = || with(&|rule| rule.require = Some(Arc::new(Rule::compile("claims.absent == 'x'").unwrap())));
+    let require =
+        |source: &'static str| with(&move |rule| rule.require = Some(Arc::new(Rule::compile(source).unwrap())));
     let needs = "Bearer realm=\"shop/partners\", error=\"insufficient_scope\", \
                  error_description=\"the token lacks a scope\", scope=\"orders:read orders:write\"";
     let rows = [
@@ -235,8 +238,11 @@ fn a_good_token_may_still_lack_what_the_rule_asks() {
         ("84", vec![scopes(&["orders:rea"])], 403, None, "scope"),
         ("claim", vec![claim("tenant", ClaimTest::Equals("acme".into()))], 403, None, "claim_mismatch"),
         ("claim", vec![claim("groups", ClaimTest::Equals("b,c".into()))], 403, None, "claim_mismatch"),
-        ("85", vec![failing()], 403, None, "rule_error"),
-        ("the closest way counts", vec![failing(), scopes(&["orders:write"])], 403, None, "scope"),
+        ("85", vec![require("claims.absent == 'x'")], 403, None, "rule_error"),
+        ("85", vec![require("claims.sub == 'bob'")], 403, None, "denied_by_rule"),
+        ("85", vec![require("request.path == '/b' && token.entry == 'corp'")], 403, None, "denied_by_rule"),
+        ("the closest way counts", vec![require("false"), scopes(&["orders:write"])], 403, None, "scope"),
+        ("85", vec![require("claims.sub == 'alice' && request.path == '/a' && token.entry == 'corp'")], 200, None, ""),
         ("any way suffices", vec![scopes(&["orders:write"]), scopes(&["orders:read"])], 200, None, ""),
         ("claim", vec![claim("groups", ClaimTest::OneOf(["x".into(), "b".into()].into()))], 200, None, ""),
         ("claim", vec![claim("sub", ClaimTest::Prefix("ali".into()))], 200, None, ""),

@@ -85,7 +85,7 @@ impl Namespace {
         self.api(kind).get(name).await.unwrap()
     }
 
-    /// Lets `user` do here what the ClusterRole `role` says; the way in which a namespace consents.
+    /// Lets `user` do here what the `ClusterRole` `role` says; the way in which a namespace consents.
     pub(crate) async fn bind(&self, role: &str, user: User) -> String {
         let binding: RoleBinding = serde_json::from_value(json!({
             "metadata": {"name": role},

@@ -25,7 +25,7 @@ pub(super) struct Slot {
 
 /// A route and where it goes.
 #[derive(Clone, Debug)]
-pub(super) struct Link {
+pub(super) struct Placement {
     pub(super) slot: Slot,
     pub(super) route: Arc<Route>,
 }
@@ -54,14 +54,14 @@ struct Edit {
 }
 
 impl Linker {
-    /// Replaces the links of `owner`. Gives the other objects that came into force, or lost their slot to somebody else.
-    pub(super) fn relink(&mut self, owner: &ObjectKey, before: &[Link], now: &[Link]) -> BTreeSet<ObjectKey> {
+    /// Replaces the placements of `owner`. Gives the other objects that came into force, or lost their slot to somebody else.
+    pub(super) fn relink(&mut self, owner: &ObjectKey, before: &[Placement], now: &[Placement]) -> BTreeSet<ObjectKey> {
         let mut edits: HashMap<&Slot, Edit> = HashMap::new();
-        for link in before {
-            edits.entry(&link.slot).or_default().remove.push(link.route.rank.clone());
+        for placement in before {
+            edits.entry(&placement.slot).or_default().remove.push(placement.route.rank.clone());
         }
-        for link in now {
-            edits.entry(&link.slot).or_default().add.push(Arc::clone(&link.route));
+        for placement in now {
+            edits.entry(&placement.slot).or_default().add.push(Arc::clone(&placement.route));
         }
         let mut concerned = BTreeSet::new();
         for (slot, edit) in edits {
@@ -101,10 +101,10 @@ impl Linker {
         }
     }
 
-    /// The route that is in force in the slot of `link`, unless it is `link` itself.
-    pub(super) fn winner(&self, link: &Link) -> Option<Arc<Route>> {
-        let first = self.slots.get(&link.slot)?.values().next()?;
-        (first.route.rank != link.route.rank).then(|| Arc::clone(&first.route))
+    /// The route that is in force in the slot of `placement`, unless it is `placement` itself.
+    pub(super) fn winner(&self, placement: &Placement) -> Option<Arc<Route>> {
+        let first = self.slots.get(&placement.slot)?.values().next()?;
+        (first.route.rank != placement.route.rank).then(|| Arc::clone(&first.route))
     }
 
     /// The table.

@@ -1,24 +1,51 @@
-//! Which routes an `ApiRoute` wants in the table: each match of each rule, under each host that its namespace owns.
+//! What an `ApiRoute` became: its rules, and the placements that it wants in the table: each match of each rule, under each host
+//! that its namespace owns.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::cells::Held;
 use super::chain::RuleNode;
-use super::link::{Link, Slot};
+use super::linker::{Placement, Slot};
 use super::notes::{At, Notes, Problem};
 use super::ownership::Owner;
 use super::unit::{Claim, RouteUnit};
-use crate::finding::Code;
+use crate::finding::{Code, Finding};
+use crate::name::ObjectKey;
 use crate::snapshot::{Conditions, HostPattern, PathMatch, Rank, Route};
 
-/// The links of `unit`, whose rules became `rules`. A host that `lost_to` names an owner of is left out, and noted.
-pub(super) fn of_route(
+/// What was compiled of an `ApiRoute`.
+#[derive(Debug)]
+pub(super) struct RouteNode {
+    pub(super) unit: RouteUnit,
+    pub(super) rules: Vec<RuleNode>,
+    pub(super) placements: Vec<Placement>,
+    /// The hosts that it has not.
+    pub(super) unowned: Vec<Finding>,
+    pub(super) held: Vec<Held>,
+}
+
+impl RouteNode {
+    /// Decides again which placements it wants.
+    pub(super) fn link(
+        &self,
+        key: &ObjectKey,
+        lost_to: impl Fn(&HostPattern) -> Option<Owner>,
+    ) -> (Vec<Placement>, Vec<Finding>) {
+        let mut notes = Notes::new(key.clone());
+        let placements = placements(&self.unit, &self.rules, lost_to, &mut notes);
+        (placements, notes.into_findings())
+    }
+}
+
+/// The placements of `unit`, whose rules became `rules`. A host that `lost_to` names an owner of is left out, and noted.
+fn placements(
     unit: &RouteUnit,
     rules: &[RuleNode],
     lost_to: impl Fn(&HostPattern) -> Option<Owner>,
     notes: &mut Notes,
-) -> Vec<Link> {
-    let mut links = Vec::new();
+) -> Vec<Placement> {
+    let mut placements = Vec::new();
     for (index, host) in &unit.hosts {
         if let Some(owner) = lost_to(host) {
             let at = At::spec();
@@ -32,11 +59,12 @@ pub(super) fn of_route(
                 let own = (!claim.is_whole()).then(|| rank.clone());
                 let Claim { path, conditions, .. } = claim.clone();
                 let slot = Slot { host: host.clone(), path, conditions: conditions.clone(), own };
-                links.push(Link { slot, route: Arc::new(Route { conditions, rank, chain: Arc::clone(chain) }) });
+                placements
+                    .push(Placement { slot, route: Arc::new(Route { conditions, rank, chain: Arc::clone(chain) }) });
             }
         }
     }
-    links
+    placements
 }
 
 fn rank(unit: &RouteUnit, rule: usize, claim: &Claim) -> Rank {
@@ -82,25 +110,27 @@ impl std::fmt::Display for Shown<'_> {
     }
 }
 
-/// Notes each link whose slot another route has, `winner` by link. One finding for a match and a winner, with all hosts.
+/// Notes each placement whose slot another route has, `winner` by placement. One finding for a match and a winner, with all hosts.
 pub(super) fn note_duplicates(
-    links: &[Link],
+    placements: &[Placement],
     unit: &RouteUnit,
-    winner: impl Fn(&Link) -> Option<Arc<Route>>,
+    winner: impl Fn(&Placement) -> Option<Arc<Route>>,
     notes: &mut Notes,
 ) {
-    let mut lost: BTreeMap<(u32, u32, Arc<str>), Vec<&Link>> = BTreeMap::new();
-    for link in links {
-        if let Some(winner) = winner(link) {
-            let Rank { rule, entry, .. } = link.route.rank;
-            lost.entry((rule, entry, Arc::clone(winner.chain.rule()))).or_default().push(link);
+    let mut lost: BTreeMap<(u32, u32, Arc<str>), Vec<&Placement>> = BTreeMap::new();
+    for placement in placements {
+        if let Some(winner) = winner(placement) {
+            let Rank { rule, entry, .. } = placement.route.rank;
+            lost.entry((rule, entry, Arc::clone(winner.chain.rule()))).or_default().push(placement);
         }
     }
-    for ((rule, entry, winner), links) in lost {
-        let hosts: Vec<String> = links.iter().map(|link| Shown(&link.slot.host).to_string()).collect();
+    for ((rule, entry, winner), placements) in lost {
+        let hosts: Vec<String> = placements.iter().map(|placement| Shown(&placement.slot.host).to_string()).collect();
+        let is_own = winner.strip_prefix(&*unit.name).is_some_and(|rule| rule.starts_with('/'));
         let cause = format!(
-            "the rule {winner} is older and takes the same requests: {} on {}",
-            shown_path(links.first().map(|link| &link.slot.path)),
+            "the rule {winner} {} and takes the same requests: {} on {}",
+            if is_own { "comes first" } else { "is older" },
+            shown_path(placements.first().map(|placement| &placement.slot.path)),
             hosts.join(", ")
         );
         let cure = "Change one of the two; this one comes into force when the other goes.";

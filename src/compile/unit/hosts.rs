@@ -1,0 +1,61 @@
+//! Which hosts an object asks for.
+
+use serde_json::Value;
+
+use crate::compile::Settings;
+use crate::compile::notes::{At, Notes, Problem};
+use crate::finding::Code;
+use crate::snapshot::HostPattern;
+use crate::wire::host::Host;
+
+/// The hosts of an object that is well-formed, each with its place in the spec.
+pub(super) fn read(written: &[String], settings: &Settings, notes: &mut Notes) -> Vec<(usize, HostPattern)> {
+    let at = At::spec().field("hosts").path();
+    if written.is_empty() {
+        if settings.hosts_without_names {
+            return vec![(0, HostPattern::Any)];
+        }
+        let cause = "an empty list takes every host, which no namespace owns here";
+        notes.error_at(at, Problem::new(Code::HostNotOwned, cause, "Name the hosts."));
+        return Vec::new();
+    }
+    let mut hosts: Vec<(usize, HostPattern)> = Vec::with_capacity(written.len());
+    for (index, text) in written.iter().enumerate() {
+        match host(text) {
+            Some(host) if hosts.iter().any(|(_, other)| *other == host) => {}
+            Some(host) => hosts.push((index, host)),
+            None => {
+                let cause = "the value is no host name, nor one with *. in front";
+                notes.error_at(at.index(index), Problem::value(cause, "Write a host such as api.example.com."));
+            }
+        }
+    }
+    hosts
+}
+
+/// A host name or wildcard in its one form. A port is not part of it.
+fn host(text: &str) -> Option<HostPattern> {
+    let (wildcard, name) = match text.strip_prefix("*.") {
+        Some(suffix) => (true, suffix),
+        None => (false, text),
+    };
+    let host = Host::parse(name.as_bytes()).ok()?;
+    let name = host.name();
+    Some(if wildcard { HostPattern::Below(name.into()) } else { HostPattern::Exact(name.into()) })
+}
+
+/// The hosts of an object that is not well-formed, as far as they can be read. For hosts that cannot be read, nothing can
+/// be claimed: requests to them go where they would go without this object.
+pub(super) fn salvage(spec: Option<&Value>, settings: &Settings) -> Vec<(usize, HostPattern)> {
+    let Some(written) = spec.and_then(|spec| spec.get("hosts")?.as_array()) else { return Vec::new() };
+    if written.is_empty() && settings.hosts_without_names {
+        return vec![(0, HostPattern::Any)];
+    }
+    let mut hosts: Vec<(usize, HostPattern)> = Vec::new();
+    for (index, host) in written.iter().map(|text| text.as_str().and_then(host)).enumerate() {
+        if let Some(host) = host.filter(|host| hosts.iter().all(|(_, other)| other != host)) {
+            hosts.push((index, host));
+        }
+    }
+    hosts
+}
