@@ -114,7 +114,7 @@ pub(super) struct GatewayArgs {
     access_log: PathBuf,
     /// What else is logged, to standard error: error, warn, info, debug, trace
     ///
-    /// JSON, or words on a terminal. A list sets parts apart: info,kube=warn.
+    /// JSON, or words on a terminal. A list sets parts apart: `info,kube_client=warn`.
     #[arg(long, value_name = "LEVEL", env = "BEARWARD_LOG", hide_env_values = true, value_parser = values::log_filter)]
     #[arg(help_heading = "Operating")]
     log: Box<str>,

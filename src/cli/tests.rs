@@ -84,7 +84,7 @@ fn flags_are_read_into_their_types() {
     let settings = settings(
         "serve a.yaml --http [::]:0 --probes [::1]:9090 --admin [::1]:9091 --threads 3 --max-connections 10 \
          --trusted-proxies 10.0.0.0/8,fd00::1 --proxy-headers forwarded --egress-allow 127.0.0.1:8443 --class internal \
-         --access-log /tmp/log --log info,kube=warn --shutdown-delay 1m30s --shutdown-grace 500ms --ca-file ca.pem",
+         --access-log /tmp/log --log info,kube_client=warn --shutdown-delay 1m30s --shutdown-grace 500ms --ca-file ca.pem",
     );
     assert_eq!(settings.http, "[::]:0".parse().unwrap());
     assert_eq!((settings.threads.get(), settings.max_connections.get()), (3, 10));
@@ -92,7 +92,7 @@ fn flags_are_read_into_their_types() {
     assert_eq!(settings.trusted_proxies, TrustedProxies::new(proxies, Convention::Rfc7239));
     assert_eq!(settings.egress_allow, ["127.0.0.1:8443".parse().unwrap()]);
     assert_eq!(settings.access_log, LogTarget::File("/tmp/log".into()));
-    assert_eq!((&*settings.class, &*settings.log), ("internal", "info,kube=warn"));
+    assert_eq!((&*settings.class, &*settings.log), ("internal", "info,kube_client=warn"));
     assert_eq!(settings.shutdown_delay, Duration::from_secs(90));
     assert_eq!(settings.shutdown_grace, Duration::from_millis(500));
     assert_eq!(settings.ca_file, Some("ca.pem".into()));

@@ -79,7 +79,7 @@ pub(super) fn log_filter(text: &str) -> Result<Box<str>, String> {
     if text.split(',').all(is_item) {
         return Ok(text.into());
     }
-    Err("expected error, warn, info, debug or trace, or a list such as info,kube=warn".to_owned())
+    Err("expected error, warn, info, debug or trace, or a list such as info,kube_client=warn".to_owned())
 }
 
 /// A signature algorithm by its registered name.

@@ -36,10 +36,23 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
     match run(command) {
         Ok(code) => code,
         Err(error) => {
-            let _ = writeln!(io::stderr(), "bearward: {error:#}");
+            let _ = writeln!(io::stderr(), "bearward: {}", said(&error));
             ExitCode::from(cli::EXIT_FINDINGS)
         }
     }
+}
+
+/// The error and its causes, but for those that it has said itself.
+fn said(error: &anyhow::Error) -> String {
+    let mut text = String::new();
+    for cause in error.chain().map(ToString::to_string).filter(|cause| !cause.is_empty()) {
+        if text.is_empty() {
+            text = cause;
+        } else if !text.contains(&cause) {
+            text = format!("{text}: {cause}");
+        }
+    }
+    text
 }
 
 fn run(command: Command) -> anyhow::Result<ExitCode> {

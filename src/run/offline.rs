@@ -12,6 +12,7 @@ use crate::cli::{self, Files};
 use crate::clock::Clock;
 use crate::command;
 use crate::command::check::Style;
+use crate::command::token::TokenError;
 use crate::command::token::verify::Verdict;
 use crate::compile::{self, Compiler};
 use crate::resources::Update;
@@ -57,7 +58,10 @@ pub(super) fn token(token: &cli::Token) -> anyhow::Result<ExitCode> {
     let (clock, input, out) = (Clock::system(), &mut io::stdin().lock(), &mut io::stdout().lock());
     match token {
         cli::Token::Mint(args) => command::token::mint::run(args, &clock, &SystemRandom::new(), out)?,
-        cli::Token::Inspect => command::token::inspect::run(&clock, input, out)?,
+        cli::Token::Inspect => match command::token::inspect::run(&clock, input, out) {
+            Ok(()) | Err(TokenError::Output(io::ErrorKind::BrokenPipe)) => {}
+            Err(error) => return Err(error.into()),
+        },
         cli::Token::Verify(args) => match command::token::verify::run(args, &clock, input, out)? {
             Verdict::Accepted => {}
             Verdict::Refused => return Ok(ExitCode::from(cli::EXIT_FINDINGS)),

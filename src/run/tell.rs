@@ -58,3 +58,55 @@ fn tell(before: &BTreeSet<Finding>, now: &BTreeSet<Finding>) -> bool {
     }
     before != now
 }
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+
+    use tokio::sync::watch;
+
+    use super::Teller;
+    use crate::finding::{Code, FieldPath, Finding};
+    use crate::name::{Generation, Kind, ObjectKey};
+    use crate::resources::Verdict;
+
+    fn key(name: &str) -> ObjectKey {
+        ObjectKey::new(Kind::ApiRoute, "shop", name)
+    }
+
+    fn finding(name: &str, code: Code) -> Finding {
+        Finding::error(&key(name), FieldPath::spec(), code, "cause", "cure")
+    }
+
+    fn verdict(name: &str, codes: &[Code]) -> (ObjectKey, Option<Arc<Verdict>>) {
+        let findings = codes.iter().map(|code| finding(name, *code)).collect();
+        let verdict = Verdict {
+            uid: "".into(),
+            generation: Generation(1),
+            findings,
+            reads: Vec::new(),
+            refusing_rules: 0,
+            rules: 0,
+        };
+        (key(name), Some(Arc::new(verdict)))
+    }
+
+    #[test]
+    fn what_is_in_force_is_what_was_told_last_of_each_object_and_all_of_the_scopes() {
+        let (all, mut told) = watch::channel(Arc::from([]));
+        let mut teller = Teller::new(all);
+        teller.tell(&[verdict("b", &[Code::NoAuth]), verdict("a", &[])], &[]);
+        assert_eq!(**told.borrow_and_update(), [finding("b", Code::NoAuth)]);
+
+        teller.tell(&[verdict("a", &[Code::PolicyNotFound])], &[finding("c", Code::InvalidYaml)]);
+        let expected =
+            [finding("a", Code::PolicyNotFound), finding("b", Code::NoAuth), finding("c", Code::InvalidYaml)];
+        assert_eq!(**told.borrow_and_update(), expected);
+
+        teller.tell(&[verdict("b", &[Code::NoAuth])], &[finding("c", Code::InvalidYaml)]);
+        assert!(!told.has_changed().unwrap(), "nothing was new");
+
+        teller.tell(&[(key("a"), None), verdict("b", &[])], &[]);
+        assert_eq!(**told.borrow_and_update(), []);
+    }
+}

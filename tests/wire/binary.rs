@@ -132,6 +132,40 @@ async fn the_definitions_are_printed_as_one_stream() {
 }
 
 #[tokio::test]
+async fn a_token_that_was_made_here_is_judged_here() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (key, keys) = (path("key.pem"), path("keys.json"));
+    let policy = ["--issuer", "https://issuer.example.com/", "--audience", "orders"];
+    let minted = output(&[&["token", "mint", "--new-key", &key, "--key-set", &keys], &policy[..]].concat()).await;
+    assert_eq!(minted.status.code(), Some(0), "{}", text(&minted.stderr));
+    let token = folder.path().join("token");
+    std::fs::write(&token, &minted.stdout).unwrap();
+    for (audience, code, first) in [("orders", 0, "ok"), ("invoices", 1, "aud_mismatch: ")] {
+        let flags = ["token", "verify", "--key-set", &keys, "--issuer", policy[1], "--audience", audience];
+        let mut command = bearward(&flags);
+        let judged = within(command.stdin(std::fs::File::open(&token).unwrap()).output()).await.unwrap();
+        assert_eq!(judged.status.code(), Some(code), "{audience}: {}", text(&judged.stderr));
+        assert!(text(&judged.stdout).starts_with(first), "{audience}: {}", text(&judged.stdout));
+    }
+}
+
+#[tokio::test]
+async fn check_ends_with_one_where_something_is_not_in_force() {
+    let upstream = Upstream::replying(OK).await;
+    let folder = tempfile::tempdir().unwrap();
+    let path = config(&folder, &upstream);
+    let good = output(&["check", path.to_str().unwrap()]).await;
+    assert_eq!((good.status.code(), text(&good.stdout)), (Some(0), ""));
+    let broken = std::fs::read_to_string(&path).unwrap().replace("    auth: {anonymous: true}\n", "");
+    std::fs::write(&path, broken).unwrap();
+    let bad = output(&["check", path.to_str().unwrap()]).await;
+    assert_eq!(bad.status.code(), Some(1));
+    let line = format!("{}:7:", path.display());
+    assert!(text(&bad.stdout).contains("error[NoAuth]") && text(&bad.stdout).contains(&line), "{}", text(&bad.stdout));
+}
+
+#[tokio::test]
 async fn a_port_that_is_taken_is_named_with_its_flag() {
     let folder = tempfile::tempdir().unwrap();
     let path = config(&folder, &Upstream::replying(OK).await);

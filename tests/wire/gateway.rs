@@ -32,6 +32,13 @@ impl Rig {
 
     /// The same, with more flags.
     pub(crate) async fn serve_with(yaml: &str, flags: &[&str]) -> Self {
+        let rig = Self::start(yaml, flags).await;
+        within(rig.gateway.ready()).await;
+        rig
+    }
+
+    /// Serves one file of this text, ready or not.
+    pub(crate) async fn start(yaml: &str, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         write(&folder, "config.yaml", yaml);
         let path = folder.path().join("config.yaml");
@@ -49,7 +56,6 @@ impl Rig {
             objects: Objects::Files(files),
         };
         let gateway = within(Box::pin(start(settings, parts))).await.unwrap();
-        within(gateway.ready()).await;
         Self { clock, gateway, folder }
     }
 

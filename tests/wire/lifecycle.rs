@@ -71,6 +71,37 @@ async fn probes_and_the_operators_view_show_what_is_in_force() {
     rig.drain().await;
 }
 
+/// A policy whose keys come from this issuer.
+fn policy(name: &str, issuer: &str) -> String {
+    format!(
+        "---\napiVersion: bearward.dev/v1alpha1\nkind: TokenPolicy\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  \
+         accept: [{{name: corp, jwt: {{issuer: \"{issuer}\", audiences: [orders], keys: {{discovery: {{}}}}}}}}]\n"
+    )
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_gateway_is_ready_when_each_issuer_has_answered_or_failed() {
+    let (upstream, issuer) = (Upstream::replying(OK).await, Upstream::replying(OK).await);
+    issuer.hold();
+    // Nothing listens there.
+    let dead = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let policies = [policy("slow", &issuer.url()), policy("dead", &format!("http://{dead}"))].concat();
+    let rule = "  - name: guarded\n    matches: [{path: {value: /guarded}}]\n    \
+                auth: {tokens: [{policyRef: {name: slow}}, {policyRef: {name: dead}}]}\n    \
+                redirect: {scheme: https}\n";
+    let rig = Rig::start(&[&config(&upstream), rule, &policies].concat(), &[]).await;
+    issuer.reached().await;
+    let probes = rig.gateway.probes();
+    let expected = format!("not ready\n- issuer {} has not answered\n", issuer.url());
+    within(async { while get(probes, "localhost", "/readyz", "").await.text() != expected {} }).await;
+    assert_eq!(rig.get("/", "").await.status, 200, "what needs no issuer is served");
+    issuer.release();
+    within(rig.gateway.ready()).await;
+    // Neither has keys: the one answered nonsense, the other not at all. Both are findings, and the gateway is ready.
+    assert_eq!(get(probes, "localhost", "/readyz", "").await.text(), "ready\n");
+    rig.drain().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_drain_lets_a_request_finish_and_takes_no_other() {
     let upstream = Upstream::replying(OK).await;
