@@ -69,7 +69,7 @@ impl Gateway {
         self.proxy.drain(grace).await;
         // Last of what others see: until here this replica enforces what it said.
         if let Some(operator) = self.operator {
-            operator.stop().await;
+            Box::pin(operator.stop()).await;
         }
         self.tasks.abort();
         self.tasks.join().await;

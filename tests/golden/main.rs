@@ -2,7 +2,7 @@
 //!
 //! `BLESS=1 cargo test --test golden` rewrites them.
 
-#![expect(clippy::unwrap_used, clippy::panic, reason = "a test ends at the first surprise")]
+#![expect(clippy::unwrap_used, clippy::indexing_slicing, clippy::panic, reason = "a test ends at the first surprise")]
 
 mod admission;
 mod crds;

@@ -1,6 +1,7 @@
 //! How a gateway starts, what it shows of itself, and how it ends.
 
 use tokio::net::TcpStream;
+use tokio::task::JoinSet;
 
 use crate::client::{Client, get, within};
 use crate::gateway::Rig;
@@ -80,7 +81,8 @@ async fn a_drain_lets_a_request_finish_and_takes_no_other() {
     client.send("GET / HTTP/1.1\r\nhost: api.example.com\r\n\r\n").await;
     upstream.reached().await;
 
-    let draining = tokio::spawn(rig.gateway.drain());
+    let mut draining = JoinSet::new();
+    draining.spawn(rig.gateway.drain());
     within(async { while get(probes, "localhost", "/readyz", "").await.status != 503 {} }).await;
     within(async { while TcpStream::connect(http).await.is_ok() {} }).await;
     upstream.release();
@@ -89,6 +91,6 @@ async fn a_drain_lets_a_request_finish_and_takes_no_other() {
     assert_eq!(client.end().await, b"");
     // Whoever was told that the connection ends has some time to close it: time does not pass here.
     drop(client);
-    within(draining).await.unwrap();
+    within(draining.join_all()).await;
     assert!(TcpStream::connect(probes).await.is_err(), "probes are served to the end and no longer");
 }

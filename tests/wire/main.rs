@@ -2,7 +2,13 @@
 //!
 //! What a row asserts is what stands on the wire. A few rows run the built binary: signals, exit codes, log lines.
 
-#![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test ends at the first surprise"
+)]
 
 mod binary;
 mod client;
