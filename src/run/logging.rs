@@ -5,13 +5,14 @@ use std::io::{self, IsTerminal};
 use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 
+/// kube's client prints whole responses that it cannot decode, Secrets among them, and an error for each answer of an API
+/// server that is away. What matters of it is said by `sources` and `operate`. A filter that names it wins.
+const QUIET: &str = "kube_client=off";
+
 /// Starts the log: one JSON object a line, or words where standard error is a terminal. Called once; a second call, as in
 /// a process that has its own log already, changes nothing.
 pub(super) fn start(filter: &str) {
-    // The Kubernetes client logs each failure of each request as an error. Our watches say once that they fail, and once
-    // that they do not any more.
-    let filter = if filter.contains("kube_client") { filter.to_owned() } else { format!("{filter},kube_client=off") };
-    let log = fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr);
+    let log = fmt().with_env_filter(EnvFilter::new(format!("{QUIET},{filter}"))).with_writer(io::stderr);
     let started = if io::stderr().is_terminal() {
         log.with_target(false).try_init()
     } else {

@@ -8,6 +8,7 @@
     reason = "a test ends at the first surprise"
 )]
 
+mod admission;
 mod definitions;
 mod harness;
 mod leaders;
