@@ -3,6 +3,7 @@
 //! What leaves here cannot be wrong: addresses are addresses, listeners do not collide, and what a command refuses it
 //! refuses here, with exit code 2. The environment is read nowhere else.
 
+mod check;
 mod environment;
 mod examples;
 mod gateway;
@@ -19,6 +20,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
+pub use check::Check;
 pub use keys::Keys;
 pub use objects::{Cluster, Files};
 pub use settings::Settings;
@@ -54,6 +56,8 @@ pub enum Command {
         /// Ports that were not asked for, and give way to free ones where they are taken.
         yielding: Vec<Listen>,
     },
+    /// What is wrong with files.
+    Check(Check),
     /// The custom resource definitions.
     Crds,
     /// Something about a token.
@@ -124,6 +128,13 @@ enum Commands {
         #[command(flatten)]
         gateway: gateway::GatewayArgs,
     },
+    /// Say what is wrong with files, and how to mend it
+    ///
+    /// Judges the files as serve would and prints each finding with its file, its line, the line itself and the cure.
+    /// Nothing is served and nobody is asked: key sets are not fetched and names not looked up. Exit code 1 if there are
+    /// errors; warnings alone are 0.
+    #[command(after_long_help = examples::CHECK)]
+    Check(check::CheckArgs),
     /// Serve what the resources of a Kubernetes cluster say
     ///
     /// Watches ApiRoute, TokenPolicy, ModelBackend and what they refer to, serves them, and writes into their status what
@@ -190,6 +201,7 @@ fn typed(parsed: Commands, matches: &clap::ArgMatches) -> Result<Command, String
             let yielding = matches.subcommand().map(|(_, demo)| gateway::not_asked_for(demo)).unwrap_or_default();
             Command::Demo { settings, yielding }
         }
+        Commands::Check(check) => Command::Check(check.typed()?),
         Commands::Crds => Command::Crds,
         Commands::Token(token) => Command::Token(token.typed()?),
         Commands::Keys(keys) => Command::Keys(keys.typed()?),

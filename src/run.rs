@@ -16,6 +16,7 @@ mod error;
 mod gateway;
 mod harden;
 mod intake;
+mod judge;
 mod logging;
 mod objects;
 mod outbound;

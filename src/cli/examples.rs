@@ -10,7 +10,7 @@ Examples:
   bearward token inspect < token      show what a token says
   bearward keys generate api-key --owner batch --label team=shop
 
-Every flag of run, serve and demo can be set in the environment, as BEARWARD_ and its name; the
+Every flag of run, serve, demo and check can be set in the environment, as BEARWARD_ and its name; the
 flag wins. HTTPS_PROXY and NO_PROXY are honoured when key sets are fetched.
 Exit codes: 0; 1 where something was found to be wrong; 2 where the command was called wrongly.
 `bearward COMMAND --help` says more.";
@@ -40,6 +40,14 @@ A file to begin with:
     accept:
     - name: corp
       jwt: {issuer: \"https://login.example.com/\", audiences: [orders], keys: {discovery: {}}}";
+
+pub(super) const CHECK: &str = "\
+Examples:
+  bearward check routes.yaml
+  bearward check ./config ./secrets/keys.yaml
+  bearward check ./config --allow-readable-secrets    in a checkout, whose files others can read
+
+Findings go to standard output; what was skipped, and the sum, to standard error.";
 
 pub(super) const RUN: &str = "\
 Examples:

@@ -221,7 +221,7 @@ fn usual_threads() -> NonZeroUsize {
 }
 
 /// The items, if none is there twice.
-fn once<T: PartialEq + fmt::Display>(flag: &str, items: Vec<T>) -> Result<Vec<T>, String> {
+pub(super) fn once<T: PartialEq + fmt::Display>(flag: &str, items: Vec<T>) -> Result<Vec<T>, String> {
     let mut rest = items.as_slice();
     while let Some((item, others)) = rest.split_first() {
         if others.contains(item) {

@@ -21,7 +21,7 @@ fn words(line: &str) -> Vec<&str> {
 fn settings(line: &str) -> Settings {
     match parse(words(line)).unwrap() {
         Command::Run { settings, .. } | Command::Serve { settings, .. } | Command::Demo { settings, .. } => settings,
-        Command::Crds | Command::Token(_) | Command::Keys(_) => panic!("{line} has no settings"),
+        Command::Check(_) | Command::Crds | Command::Token(_) | Command::Keys(_) => panic!("{line} has no settings"),
     }
 }
 
@@ -49,7 +49,7 @@ fn every_command_and_flag_has_help() {
 #[test]
 fn every_flag_of_a_gateway_has_its_variable() {
     let command = command();
-    for name in ["run", "serve", "demo"] {
+    for name in ["run", "serve", "demo", "check"] {
         for argument in command.find_subcommand(name).unwrap().get_arguments() {
             let Some(long) = argument.get_long() else { continue };
             let variable = format!("BEARWARD_{}", long.to_uppercase().replace('-', "_"));
@@ -118,6 +118,15 @@ fn what_serve_reads_is_typed() {
 }
 
 #[test]
+fn what_check_judges_by_is_typed() {
+    let line = "check a.yaml conf --class internal --egress-allow 10.0.0.0/8 --allow-readable-secrets";
+    let Ok(Command::Check(check)) = parse(words(line)) else { panic!("check is refused") };
+    assert_eq!(check.files.paths, [PathBuf::from("a.yaml"), "conf".into()]);
+    assert!(check.files.allow_readable_secrets);
+    assert_eq!((&*check.class, check.egress_allow), ("internal", vec!["10.0.0.0/8".parse().unwrap()]));
+}
+
+#[test]
 fn what_run_watches_is_typed() {
     let line = "run --namespaces shop,pay --service bearward --identity bearward-7d-x.a --pod-namespace edge";
     let Ok(Command::Run { cluster, .. }) = parse(words(line)) else { panic!("run is refused") };
@@ -175,6 +184,10 @@ fn what_cannot_be_meant_is_a_usage_error_that_says_what_was_expected() {
         ("serve a.yaml --shutdown-grace 30", "expected a duration in h, m, s and ms, such as 30s or 1m30s"),
         ("serve a.yaml --shutdown-delay -1s", "unexpected argument '-1'"),
         ("serve a.yaml --namespaces shop", "unexpected argument"),
+        ("check", "<PATH>..."),
+        ("check a.yaml a.yaml", "a.yaml is named twice"),
+        ("check a.yaml --http 127.0.0.1:1", "unexpected argument"),
+        ("check a.yaml --egress-allow 10.0.0.0/8,10.0.0.0/8", "--egress-allow has 10.0.0.0/8 twice"),
         ("run a.yaml", "unexpected argument"),
         ("run --namespaces shop,shop", "--namespaces has shop twice"),
         ("run --namespaces shop_1", "expected lower-case letters, digits and inner hyphens"),

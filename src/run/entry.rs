@@ -10,7 +10,7 @@ use aws_lc_rs::rand::SystemRandom;
 use tokio::runtime::{Builder, Runtime};
 
 use super::signals::Signals;
-use super::{Gateway, Objects, Parts, harden, logging, start};
+use super::{Gateway, Objects, Parts, harden, judge, logging, start};
 use crate::cli::{self, Command, Listen, Settings};
 use crate::clock::Clock;
 use crate::command::{self, token::verify::Verdict};
@@ -55,6 +55,10 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
         }
         Command::Demo { settings, yielding } => {
             in_runtime(settings, async move |settings| demo(settings, &yielding).await)
+        }
+        Command::Check(check) => {
+            harden::harden();
+            Ok(ExitCode::from(judge::files(check)?))
         }
         Command::Crds => written(command::crds::write(&mut io::stdout().lock())),
         Command::Token(token) => {

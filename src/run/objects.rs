@@ -110,7 +110,7 @@ impl Objects {
 /// Reads the files once, and follows them.
 async fn follow(files: Files, clock: Clock, sender: mpsc::Sender<Update>, read: watch::Sender<bool>) {
     let Files { paths, allow_readable_secrets } = files;
-    let readable_secrets = if allow_readable_secrets { ReadableSecrets::Allow } else { ReadableSecrets::Refuse };
+    let readable_secrets = readable_secrets(allow_readable_secrets);
     // A large folder takes a while to parse.
     let mut reading =
         tasks::blocking("read files", move || files::read(paths, files::Settings { readable_secrets })).await;
@@ -124,6 +124,10 @@ async fn follow(files: Files, clock: Clock, sender: mpsc::Sender<Update>, read: 
     }
     read.send_replace(true);
     reading.watcher(clock).run(sender).await;
+}
+
+pub(super) const fn readable_secrets(are_allowed: bool) -> ReadableSecrets {
+    if are_allowed { ReadableSecrets::Allow } else { ReadableSecrets::Refuse }
 }
 
 /// How far the first reading of everything has come.

@@ -4,13 +4,16 @@
 
 #![expect(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test ends at the first surprise")]
 
+mod bad_input;
 mod binary;
 mod client;
 mod credentials;
 mod demo;
+mod examples;
 mod gateway;
 mod issuer;
 mod lifecycle;
 mod reload;
 mod routes;
+mod servers;
 mod upstream;
