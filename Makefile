@@ -18,7 +18,7 @@ check: ## formatting, lints, documentation
 	@echo '== lints'
 	$(CARGO) clippy --all-targets --locked -- -D warnings
 	@echo '== documentation'
-	RUSTDOCFLAGS='-D warnings' $(CARGO) doc --no-deps --locked --document-private-items
+	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --no-deps --locked --document-private-items
 
 unit: ## tests that need nothing but loopback
 	@echo '== tests: one module at a time, the whole binary over sockets, files kept honest, vectors, structure'

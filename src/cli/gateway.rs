@@ -45,7 +45,7 @@ const DEFAULTS: [(&str, &str, &str); 16] = [
 pub(super) struct GatewayArgs {
     /// Where requests are served
     ///
-    /// An IPv4 or IPv6 address and a port; [::]:8080 serves both families. Port 0 takes a free one. The address that was
+    /// An IPv4 or IPv6 address and a port; `[::]:8080` serves both families. Port 0 takes a free one. The address that was
     /// taken is logged.
     #[arg(long, value_name = "ADDR", env = "BEARWARD_HTTP", hide_env_values = true, value_parser = values::address)]
     http: SocketAddr,
@@ -221,7 +221,7 @@ fn usual_threads() -> NonZeroUsize {
 }
 
 /// The items, if none is there twice.
-fn once<T: PartialEq + fmt::Display>(flag: &str, items: Vec<T>) -> Result<Vec<T>, String> {
+pub(super) fn once<T: PartialEq + fmt::Display>(flag: &str, items: Vec<T>) -> Result<Vec<T>, String> {
     let mut rest = items.as_slice();
     while let Some((item, others)) = rest.split_first() {
         if others.contains(item) {

@@ -37,8 +37,8 @@ pub struct Cluster {
 pub(super) struct FilesArgs {
     /// YAML files, and folders of them
     ///
-    /// A folder is read with all its files that end in .yaml or .yml, not with the folders in it. Objects of other API
-    /// groups are skipped with a note; an unknown kind or field of bearward.dev is an error.
+    /// A folder is read with the folders in it: every file that ends in .yaml, .yml or .json, but nothing hidden. Objects
+    /// of other API groups are skipped with a note; an unknown kind or field of bearward.dev is an error.
     #[arg(value_name = "PATH", required = true, value_hint = clap::ValueHint::AnyPath, help_heading = None)]
     pub(super) paths: Vec<PathBuf>,
     /// Take Secrets also from files that other users can read

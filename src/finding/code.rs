@@ -45,7 +45,7 @@ codes! {
     DuplicateObject: "Two objects in the files have the same kind, namespace and name."
         => "Rename or remove one of them; the first in file order is in force.",
     SecretFileReadable: "A file with a Secret can be read by others than its owner."
-        => "chmod 600 the file, or start with the flag that allows it.",
+        => "chmod 600 the file, or say --allow-readable-secrets where others may know what is in it.",
     DuplicateRoute: "Another, older rule has the same hosts, path and conditions."
         => "Change one of the two; the older one is in force, and this one follows when it goes.",
     HostNotOwned: "The host belongs to another namespace."

@@ -34,6 +34,11 @@ impl Client {
         within(self.stream.write_all(bytes.as_ref())).await.unwrap();
     }
 
+    /// The same to a peer that may refuse before it has read all; `false` if it has closed.
+    pub(crate) async fn try_send(&mut self, bytes: &[u8]) -> bool {
+        within(self.stream.write_all(bytes)).await.is_ok()
+    }
+
     /// The next reply: head and body, the latter as long as its Content-Length or its chunks say, else to the end.
     pub(crate) async fn reply(&mut self) -> Reply {
         let head = self.take_through(b"\r\n\r\n").await;

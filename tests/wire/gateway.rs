@@ -41,7 +41,23 @@ impl Rig {
     pub(crate) async fn start(yaml: &str, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         write(&folder, "config.yaml", yaml);
-        let path = folder.path().join("config.yaml");
+        Self::open(folder, "config.yaml", flags).await
+    }
+
+    /// Serves a folder of these files, by name and text, and is ready.
+    pub(crate) async fn serve_folder(files: &[(&str, &str)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            write(&folder, name, text);
+        }
+        let rig = Self::open(folder, "", &[]).await;
+        within(rig.gateway.ready()).await;
+        rig
+    }
+
+    /// Serves what is at a path of the folder, ready or not.
+    async fn open(folder: TempDir, name: &str, flags: &[&str]) -> Self {
+        let path = folder.path().join(name);
         let log = folder.path().join("access.log");
         let mut line = vec!["bearward", "serve", path.to_str().unwrap(), "--access-log", log.to_str().unwrap()];
         let usual = ["--http", "127.0.0.1:0", "--probes", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--threads", "2"];
@@ -87,13 +103,28 @@ impl Rig {
         std::fs::rename(self.path("config.yaml.new"), self.path("config.yaml")).unwrap();
     }
 
-    fn path(&self, name: &str) -> PathBuf {
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
 
     /// Which snapshot is in force.
     pub(crate) async fn snapshot(&self) -> u64 {
         self.shown().await["snapshot"].as_u64().unwrap()
+    }
+
+    /// Waits until something is so; time goes on meanwhile.
+    pub(crate) async fn until(&self, is_so: impl AsyncFn() -> bool) {
+        within(async {
+            while !is_so().await {
+                self.clock.advance(Duration::from_millis(50));
+            }
+        })
+        .await;
+    }
+
+    /// The findings in force now, as they are told to operators.
+    pub(crate) async fn findings_now(&self) -> String {
+        self.shown().await["findings"].to_string()
     }
 
     /// Waits for findings, and shows them as they are told to operators.

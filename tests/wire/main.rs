@@ -10,13 +10,16 @@
     reason = "a test ends at the first surprise"
 )]
 
+mod bad_input;
 mod binary;
 mod client;
 mod credentials;
 mod demo;
+mod examples;
 mod gateway;
 mod issuer;
 mod lifecycle;
 mod reload;
 mod routes;
+mod servers;
 mod upstream;
