@@ -35,8 +35,8 @@ impl Client {
     }
 
     /// The same to a peer that may refuse before it has read all; `false` if it has closed.
-    pub(crate) async fn try_send(&mut self, bytes: &[u8]) -> bool {
-        within(self.stream.write_all(bytes)).await.is_ok()
+    pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) -> bool {
+        within(self.stream.write_all(bytes.as_ref())).await.is_ok()
     }
 
     /// The next reply: head and body, the latter as long as its Content-Length or its chunks say, else to the end.

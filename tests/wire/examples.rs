@@ -6,6 +6,7 @@
 //! ```
 
 use std::collections::BTreeMap;
+use std::fmt::Write as _;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -94,11 +95,11 @@ impl Play {
     async fn run(&self, stage: &Stage, rig: &Rig) -> Reply {
         let Self { method, host, target, .. } = self;
         let mut head = format!("{method} {target} HTTP/1.1\r\nhost: {host}\r\nconnection: close\r\n");
-        head += &match &self.credential {
-            Credential::None => String::new(),
-            Credential::Token(claims) => bearer(&stage.token(claims)),
-            Credential::ApiKey(name) => format!("x-api-key: {}\r\n", stage.keys[name]),
-        };
+        match &self.credential {
+            Credential::None => {}
+            Credential::Token(claims) => head.push_str(&bearer(&stage.token(claims))),
+            Credential::ApiKey(name) => write!(head, "x-api-key: {}\r\n", stage.keys[name]).unwrap(),
+        }
         let body = match self.chat {
             None => String::new(),
             Some(chat) => {
@@ -108,7 +109,7 @@ impl Play {
             }
         };
         if method == "POST" {
-            head += &format!("content-length: {}\r\n", body.len());
+            write!(head, "content-length: {}\r\n", body.len()).unwrap();
         }
         let mut client = Client::connect(rig.http()).await;
         client.send(format!("{head}\r\n{body}")).await;

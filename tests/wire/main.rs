@@ -10,16 +10,28 @@
     reason = "a test ends at the first surprise"
 )]
 
+mod api_keys;
 mod bad_input;
 mod binary;
+mod claims;
 mod client;
+mod configuration;
 mod credentials;
 mod demo;
 mod examples;
 mod gateway;
+mod header;
+mod hygiene;
 mod issuer;
+mod key_sets;
+mod kit;
 mod lifecycle;
 mod reload;
 mod routes;
+mod scripted;
 mod servers;
+mod signatures;
+mod structure;
+mod table;
+mod transport;
 mod upstream;

@@ -238,7 +238,7 @@ fn a_good_token_may_still_lack_what_the_rule_asks() {
         ("84", vec![scopes(&["orders:rea"])], 403, None, "scope"),
         ("claim", vec![claim("tenant", ClaimTest::Equals("acme".into()))], 403, None, "claim_mismatch"),
         ("claim", vec![claim("groups", ClaimTest::Equals("b,c".into()))], 403, None, "claim_mismatch"),
-        ("85", vec![require("claims.absent == 'x'")], 403, None, "rule_error"),
+        ("85", vec![require("claims.absent == 'x'")], 403, None, "rule_value_missing"),
         ("85", vec![require("claims.sub == 'bob'")], 403, None, "denied_by_rule"),
         ("85", vec![require("request.path == '/b' && token.entry == 'corp'")], 403, None, "denied_by_rule"),
         ("the closest way counts", vec![require("false"), scopes(&["orders:write"])], 403, None, "scope"),
