@@ -9,6 +9,7 @@
 )]
 
 mod definitions;
+mod gateway;
 mod harness;
 mod leaders;
 mod outage;
