@@ -6,18 +6,26 @@
 
 mod audit;
 mod certificates;
+mod client;
 mod control_plane;
+mod echo;
 mod eventually;
+mod installation;
 mod namespace;
 mod observer;
 mod process;
 mod replica;
+mod status;
 mod tools;
 mod user;
 
+pub(crate) use client::{Ask, Load};
 pub(crate) use control_plane::{ControlPlane, from_root};
+pub(crate) use echo::Echo;
 pub(crate) use eventually::eventually;
+pub(crate) use installation::{Gateway, Installation};
 pub(crate) use namespace::{Namespace, route};
 pub(crate) use observer::Observer;
 pub(crate) use replica::{Replica, judged, short};
+pub(crate) use status::condition;
 pub(crate) use user::User;

@@ -10,6 +10,7 @@
 
 mod admission;
 mod definitions;
+mod gateway;
 mod harness;
 mod leaders;
 mod outage;

@@ -8,10 +8,9 @@ use bearward::finding::{Code, FieldPath, Finding};
 use bearward::name::{Kind, ObjectKey};
 use bearward::operate::Timing;
 use bearward::resources::Version;
-use kube::api::DynamicObject;
-use serde_json::{Value, json};
+use serde_json::json;
 
-use crate::harness::{ControlPlane, Namespace, Replica, User, eventually, judged, route, short};
+use crate::harness::{ControlPlane, Namespace, Replica, User, condition, eventually, judged, route, short};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
@@ -28,20 +27,6 @@ async fn leader(plane: &ControlPlane, space: &Namespace, service: Option<&str>) 
     leader
 }
 
-fn condition<'a>(object: &'a DynamicObject, kind: &str) -> Option<&'a Value> {
-    let conditions = object.data.get("status")?.get("conditions")?.as_array()?;
-    conditions.iter().find(|condition| condition["type"] == kind)
-}
-
-/// Waits until a condition of a route has this reason, and is the whole condition then.
-async fn until(space: &Namespace, name: &str, kind: &str, reason: &str) -> Value {
-    eventually(&format!("{kind} of {name} is {reason}"), LIMIT, async || {
-        let object = space.read("ApiRoute", name).await;
-        condition(&object, kind).filter(|condition| condition["reason"] == reason).cloned()
-    })
-    .await
-}
-
 fn status_writes(plane: &ControlPlane, space: &Namespace) -> usize {
     plane.writes(&space.name).iter().filter(|write| write.resource.ends_with("/status")).count()
 }
@@ -51,62 +36,40 @@ fn broken(space: &Namespace, name: &str) -> Vec<Finding> {
     vec![Finding::error(&key, FieldPath::spec().field("rules"), Code::NoAuth, "no auth", "say who may")]
 }
 
-/// Our own Service's slice, with these pods and whether each is ready.
-async fn pods(space: &Namespace, pods: &[(&str, bool)]) {
-    let endpoints: Vec<Value> = pods
-        .iter()
-        .enumerate()
-        .map(|(index, (name, ready))| {
-            json!({
-                "addresses": [format!("10.0.0.{}", index + 1)],
-                "conditions": {"ready": ready},
-                "targetRef": {"kind": "Pod", "name": name, "namespace": space.name},
-            })
-        })
-        .collect();
-    let slice = json!({
-        "metadata": {"labels": {"kubernetes.io/service-name": "bearward"}},
-        "addressType": "IPv4",
-        "endpoints": endpoints,
-        "ports": [],
-    });
-    space.apply("EndpointSlice", "bearward-1", slice).await;
-}
-
 #[tokio::test]
 async fn programmed_waits_for_every_ready_replica_and_names_those_that_are_behind() {
     let plane = ControlPlane::shared().await;
     let space = space(plane, "programmed").await;
-    pods(&space, &[("leader", true), ("other", true), ("starting", false)]).await;
+    space.pods("bearward", &[("leader", true), ("other", true), ("starting", false)]).await;
     let leader = leader(plane, &space, Some("bearward")).await;
     let object = space.apply("ApiRoute", "r", route("programmed.example")).await;
     leader.publish(Kind::ApiRoute, &object, Vec::new());
-    let waiting = until(&space, "r", "Programmed", "ReplicaBehind").await;
+    let waiting = space.until("r", "Programmed", "ReplicaBehind").await;
     assert_eq!(waiting["status"], "False");
     assert_eq!(waiting["message"], "waiting for other: other has not reported yet");
-    assert_eq!(until(&space, "r", "Accepted", "Accepted").await["status"], "True");
+    assert_eq!(space.until("r", "Accepted", "Accepted").await["status"], "True");
 
     let other = Replica::start(plane, &space, "other", Some("bearward"), short(), Clock::system()).await;
     other.publish(Kind::ApiRoute, &object, Vec::new());
-    let enforced = until(&space, "r", "Programmed", "Enforced").await;
+    let enforced = space.until("r", "Programmed", "Enforced").await;
     assert_eq!(enforced["message"], "enforced by every ready replica");
     assert_eq!(enforced["observedGeneration"], 1);
 
     // The leader sees an edit that the other one does not see.
     let edited = space.apply("ApiRoute", "r", route("edited.example")).await;
     leader.publish(Kind::ApiRoute, &edited, Vec::new());
-    let waiting = until(&space, "r", "Programmed", "ReplicaBehind").await;
+    let waiting = space.until("r", "Programmed", "ReplicaBehind").await;
     assert_eq!(waiting["observedGeneration"], 2);
     let name = &space.name;
     assert_eq!(waiting["message"], format!("waiting for other: other has not seen ApiRoute {name}/r as it is now"));
     // It is not ready any more, so nobody waits for it.
-    pods(&space, &[("leader", true), ("other", false)]).await;
-    until(&space, "r", "Programmed", "Enforced").await;
+    space.pods("bearward", &[("leader", true), ("other", false)]).await;
+    space.until("r", "Programmed", "Enforced").await;
     // It comes back, still without the edit.
-    pods(&space, &[("leader", true), ("other", true)]).await;
-    until(&space, "r", "Programmed", "ReplicaBehind").await;
+    space.pods("bearward", &[("leader", true), ("other", true)]).await;
+    space.until("r", "Programmed", "ReplicaBehind").await;
     other.publish(Kind::ApiRoute, &edited, Vec::new());
-    until(&space, "r", "Programmed", "Enforced").await;
+    space.until("r", "Programmed", "Enforced").await;
 }
 
 #[tokio::test]
@@ -118,10 +81,10 @@ async fn a_replica_that_rejects_the_generation_is_not_counted_as_one_that_enforc
     let object = space.apply("ApiRoute", "r", route("rejects.example")).await;
     leader.publish(Kind::ApiRoute, &object, Vec::new());
     other.publish(Kind::ApiRoute, &object, broken(&space, "r"));
-    let rejected = until(&space, "r", "Programmed", "ReplicaRejects").await;
+    let rejected = space.until("r", "Programmed", "ReplicaRejects").await;
     assert_eq!(rejected["message"], "other found an error in it");
     other.publish(Kind::ApiRoute, &object, Vec::new());
-    until(&space, "r", "Programmed", "Enforced").await;
+    space.until("r", "Programmed", "Enforced").await;
 }
 
 #[tokio::test]
@@ -131,15 +94,15 @@ async fn findings_are_written_and_go_when_they_are_mended() {
     let leader = leader(plane, &space, None).await;
     let object = space.apply("ApiRoute", "r", route("findings.example")).await;
     leader.publish(Kind::ApiRoute, &object, broken(&space, "r"));
-    let accepted = until(&space, "r", "Accepted", "NoAuth").await;
+    let accepted = space.until("r", "Accepted", "NoAuth").await;
     assert_eq!(accepted["message"], "spec.rules: no auth");
-    until(&space, "r", "Programmed", "NoAuth").await;
+    space.until("r", "Programmed", "NoAuth").await;
     let status = &space.read("ApiRoute", "r").await.data["status"];
     let expected = json!([{"code": "NoAuth", "field": "spec.rules", "message": "no auth", "cure": "say who may"}]);
     assert_eq!(status["findings"], expected);
 
     leader.publish(Kind::ApiRoute, &object, Vec::new());
-    until(&space, "r", "Programmed", "Enforced").await;
+    space.until("r", "Programmed", "Enforced").await;
     assert_eq!(space.read("ApiRoute", "r").await.data["status"].get("findings"), None);
 }
 
@@ -153,7 +116,7 @@ async fn a_quiet_minute_has_no_status_write() {
     let object = space.apply("ApiRoute", "r", route("minute.example")).await;
     replica.publish(Kind::ApiRoute, &object, Vec::new());
     eventually("it leads", LIMIT, async || replica.operator.leads().then_some(())).await;
-    until(&space, "r", "Programmed", "Enforced").await;
+    space.until("r", "Programmed", "Enforced").await;
     let written = status_writes(plane, &space);
     assert_eq!(written, 1);
 
@@ -182,7 +145,7 @@ async fn a_new_leader_rewrites_nothing() {
     for replica in [&first, &second] {
         replica.publish(Kind::ApiRoute, &object, Vec::new());
     }
-    until(&space, "r", "Programmed", "Enforced").await;
+    space.until("r", "Programmed", "Enforced").await;
     let written = status_writes(plane, &space);
     let before = space.read("ApiRoute", "r").await;
     first.operator.stop().await;
@@ -190,7 +153,7 @@ async fn a_new_leader_rewrites_nothing() {
     // It has looked at all objects when it has written the status of a new one.
     let other = space.apply("ApiRoute", "other", route("other.example")).await;
     second.publish(Kind::ApiRoute, &other, Vec::new());
-    until(&space, "other", "Programmed", "Enforced").await;
+    space.until("other", "Programmed", "Enforced").await;
     assert_eq!(status_writes(plane, &space), written + 1);
     assert_eq!(space.read("ApiRoute", "r").await, before);
 }
@@ -207,7 +170,7 @@ async fn a_verdict_about_an_object_that_was_replaced_is_not_written_to_its_succe
     eventually("the write was tried", LIMIT, async || (status_writes(plane, &space) == 1).then_some(())).await;
     assert_eq!(space.read("ApiRoute", "r").await.data.get("status"), None);
     leader.publish(Kind::ApiRoute, &new, Vec::new());
-    until(&space, "r", "Programmed", "Enforced").await;
+    space.until("r", "Programmed", "Enforced").await;
 }
 
 #[tokio::test]
@@ -220,7 +183,7 @@ async fn a_status_is_written_also_to_an_object_that_somebody_else_has_touched_me
     touched["metadata"] = json!({"annotations": {"note": "the version moves, the content does not"}});
     space.apply("ApiRoute", "r", touched).await;
     leader.publish(Kind::ApiRoute, &object, Vec::new());
-    until(&space, "r", "Programmed", "Enforced").await;
+    space.until("r", "Programmed", "Enforced").await;
 }
 
 #[tokio::test]

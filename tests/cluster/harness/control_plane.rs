@@ -105,7 +105,12 @@ impl ControlPlane {
 
     /// A file for `KUBECONFIG` that connects as `user`.
     pub(crate) fn kubeconfig(&self, user: User) -> PathBuf {
-        let path = self.folder.path().join(format!("{}.kubeconfig", user.name));
+        self.kubeconfig_with(user.name, user.name)
+    }
+
+    /// The same for whoever holds `token`; `name` is the file's.
+    pub(crate) fn kubeconfig_with(&self, name: &str, token: &str) -> PathBuf {
+        let path = self.folder.path().join(format!("{name}.kubeconfig"));
         // Written beside and moved, since tests of the shared plane ask at the same time.
         let draft = tempfile::NamedTempFile::new_in(self.folder.path()).unwrap();
         // JSON is YAML.
@@ -113,12 +118,12 @@ impl ControlPlane {
             "apiVersion": "v1",
             "kind": "Config",
             "current-context": "test",
-            "contexts": [{"name": "test", "context": {"cluster": "test", "user": user.name}}],
+            "contexts": [{"name": "test", "context": {"cluster": "test", "user": name}}],
             "clusters": [{"name": "test", "cluster": {
                 "server": format!("https://{}", self.address),
                 "certificate-authority": self.folder.path().join("ca.crt"),
             }}],
-            "users": [{"name": user.name, "user": {"token": user.name}}],
+            "users": [{"name": name, "user": {"token": token}}],
         });
         std::fs::write(draft.path(), text.to_string()).unwrap();
         draft.persist(&path).unwrap();

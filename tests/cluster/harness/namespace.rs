@@ -85,12 +85,39 @@ impl Namespace {
         self.api(kind).get(name).await.unwrap()
     }
 
+    /// Our own Service's slice, with these pods and whether each is ready.
+    pub(crate) async fn pods(&self, service: &str, pods: &[(&str, bool)]) {
+        let endpoints: Vec<Value> = pods
+            .iter()
+            .enumerate()
+            .map(|(index, (name, ready))| {
+                json!({
+                    "addresses": [format!("10.0.0.{}", index + 1)],
+                    "conditions": {"ready": ready},
+                    "targetRef": {"kind": "Pod", "name": name, "namespace": self.name},
+                })
+            })
+            .collect();
+        let slice = json!({
+            "metadata": {"labels": {"kubernetes.io/service-name": service}},
+            "addressType": "IPv4",
+            "endpoints": endpoints,
+            "ports": [],
+        });
+        self.apply("EndpointSlice", &format!("{service}-1"), slice).await;
+    }
+
     /// Lets `user` do here what the `ClusterRole` `role` says; the way in which a namespace consents.
     pub(crate) async fn bind(&self, role: &str, user: User) -> String {
+        self.bind_to(role, &json!({"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user.name})).await
+    }
+
+    /// The same for any subject.
+    pub(crate) async fn bind_to(&self, role: &str, subject: &Value) -> String {
         let binding: RoleBinding = serde_json::from_value(json!({
             "metadata": {"name": role},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
-            "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": user.name}],
+            "subjects": [subject],
         }))
         .unwrap();
         let api = Api::namespaced(self.admin.clone(), &self.name);

@@ -1,0 +1,167 @@
+//! Several replicas: what status says is what all of them enforce, whoever writes it.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use kube::ResourceExt as _;
+use kube::api::ListParams;
+
+use super::{LOOPBACK, open};
+use crate::harness::{Ask, ControlPlane, Echo, Gateway, Installation, Namespace, condition, eventually};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// How long a Lease holds after its leader has died, how seldom the others look, and what their own work takes.
+const TAKEOVER: Duration = Duration::from_secs(15 + 2 + 3);
+
+const NAMES: [&str; 3] = ["a", "b", "c"];
+
+/// Replicas by their name.
+type Replicas = BTreeMap<&'static str, Gateway>;
+
+/// Three replicas that are ready, of which one leads.
+async fn three(installation: &Installation<'_>) -> Replicas {
+    let mut replicas = Replicas::new();
+    for name in NAMES {
+        replicas.insert(name, installation.start(name, &["--service=bearward", LOOPBACK]).await);
+    }
+    installation.ready(&NAMES).await;
+    replicas
+}
+
+/// The leader and the others.
+async fn roles(installation: &Installation<'_>) -> (&'static str, Vec<&'static str>) {
+    let leader =
+        eventually("one leads", LIMIT, async || installation.leader().await.filter(|name| !name.is_empty())).await;
+    let (leader, others): (Vec<_>, Vec<_>) = NAMES.into_iter().partition(|name| *name == leader);
+    (leader[0], others)
+}
+
+/// The resource version of every object of ours in the namespace.
+pub(super) async fn versions(space: &Namespace) -> BTreeMap<String, String> {
+    let mut versions = BTreeMap::new();
+    for kind in ["ApiRoute", "TokenPolicy", "ModelBackend"] {
+        for object in space.api(kind).list(&ListParams::default()).await.unwrap() {
+            versions.insert(format!("{kind} {}", object.name_any()), object.resource_version().unwrap());
+        }
+    }
+    versions
+}
+
+#[tokio::test]
+async fn programmed_is_false_and_names_a_replica_that_is_stopped_until_it_goes_on() {
+    let plane = ControlPlane::shared().await;
+    let space = Namespace::new(plane, "stopped").await;
+    let installation = Installation::new(plane, &space).await;
+    let replicas = three(&installation).await;
+    let (old, new) = (Echo::local("old").await, Echo::local("new").await);
+    space.apply("ApiRoute", "r", open("stopped.example", &old.url())).await;
+    assert_eq!(space.until_enforced("r").await["message"], "enforced by every ready replica");
+    let ask = Ask::of("stopped.example");
+    for replica in replicas.values() {
+        assert_eq!(ask.send(replica.http).await.body, "old", "enforced means served by each");
+    }
+
+    let (leader, others) = roles(&installation).await;
+    let (stopped, goes_on) = (others[0], others[1]);
+    replicas[stopped].signal("STOP");
+    space.apply("ApiRoute", "r", open("stopped.example", &new.url())).await;
+    let behind = space.until("r", "Programmed", "ReplicaBehind").await;
+    assert_eq!((&behind["status"], &behind["observedGeneration"]), (&"False".into(), &2.into()));
+    let message = behind["message"].as_str().unwrap();
+    let seen = format!("{stopped} has not seen ApiRoute {}/r as it is now", space.name);
+    assert_eq!(message, format!("waiting for {stopped}: {seen}"));
+    for name in [leader, goes_on] {
+        assert_eq!(ask.send(replicas[name].http).await.body, "new");
+    }
+    replicas[stopped].signal("CONT");
+    space.until_enforced("r").await;
+    assert_eq!(ask.send(replicas[stopped].http).await.body, "new");
+}
+
+#[tokio::test]
+async fn a_replica_that_rejects_what_the_leader_accepts_is_not_counted() {
+    let plane = ControlPlane::shared().await;
+    let space = Namespace::new(plane, "narrow").await;
+    let installation = Installation::new(plane, &space).await;
+    let wide = installation.start("wide", &["--service=bearward", LOOPBACK]).await;
+    eventually("it leads", LIMIT, async || installation.leader().await.filter(|name| name == "wide")).await;
+    // As an installation is while its flags are rolled out.
+    let narrow = installation.start("narrow", &["--service=bearward"]).await;
+    installation.ready(&["wide", "narrow"]).await;
+    let upstream = Echo::local("hello").await;
+    space.apply("ApiRoute", "r", open("narrow.example", &upstream.url())).await;
+    let rejected = space.until("r", "Programmed", "ReplicaRejects").await;
+    assert_eq!((&rejected["status"], &rejected["message"]), (&"False".into(), &"narrow found an error in it".into()));
+    let ask = Ask::of("narrow.example");
+    assert_eq!(ask.send(wide.http).await.status, 200);
+    assert_eq!(ask.send(narrow.http).await.status, 503);
+
+    drop(narrow);
+    let _widened = installation.start("narrow", &["--service=bearward", LOOPBACK]).await;
+    space.until_enforced("r").await;
+}
+
+#[tokio::test]
+async fn another_leads_and_writes_status_when_the_leader_is_killed() {
+    let plane = ControlPlane::shared().await;
+    let space = Namespace::new(plane, "killed").await;
+    let installation = Installation::new(plane, &space).await;
+    let mut replicas = three(&installation).await;
+    let upstream = Echo::local("hello").await;
+    space.apply("ApiRoute", "before", open("before.example", &upstream.url())).await;
+    space.until_enforced("before").await;
+    let before = versions(&space).await;
+
+    let (leader, others) = roles(&installation).await;
+    let killed = replicas.remove(leader).unwrap();
+    killed.signal("KILL");
+    drop(killed);
+    installation.ready(&others).await;
+    space.apply("ApiRoute", "after", open("after.example", &upstream.url())).await;
+    for name in &others {
+        eventually("traffic needs no leader", LIMIT, async || {
+            (Ask::of("after.example").send(replicas[name].http).await.status == 200).then_some(())
+        })
+        .await;
+    }
+    eventually("another one leads and writes", TAKEOVER, async || {
+        let object = space.read("ApiRoute", "after").await;
+        condition(&object, "Programmed").filter(|condition| condition["reason"] == "Enforced").map(drop)
+    })
+    .await;
+    assert!(others.contains(&roles(&installation).await.0));
+    let mut now = versions(&space).await;
+    now.remove("ApiRoute after");
+    assert_eq!(now, before, "a new leader rewrites nothing");
+}
+
+#[tokio::test]
+async fn a_quiet_time_has_no_status_write() {
+    /// Four renewals of every Lease, and a look of the leader each second.
+    const QUIET: Duration = Duration::from_secs(20);
+    let plane = ControlPlane::shared().await;
+    let space = Namespace::new(plane, "quiet").await;
+    let installation = Installation::new(plane, &space).await;
+    let _replicas = three(&installation).await;
+    let upstream = Echo::local("hello").await;
+    space.apply("ApiRoute", "good", open("good.example", &upstream.url())).await;
+    // Objects with findings are as quiet.
+    space.apply("ApiRoute", "bad", open("bad.example", "http://10.0.0.1:1")).await;
+    space.apply("TokenPolicy", "keys", super::keys()).await;
+    space.until_enforced("good").await;
+    space.until("bad", "Programmed", "EgressForbidden").await;
+    eventually("the policy has a status", LIMIT, async || {
+        condition(&space.read("TokenPolicy", "keys").await, "Programmed").map(drop)
+    })
+    .await;
+
+    let (before, written) = (versions(&space).await, plane.writes(&space.name));
+    tokio::time::sleep(QUIET).await;
+    assert_eq!(versions(&space).await, before);
+    let since: Vec<_> = plane.writes(&space.name).split_off(written.len());
+    let statuses: Vec<_> = since.iter().filter(|write| write.resource.ends_with("/status")).collect();
+    assert!(statuses.is_empty(), "{statuses:?}");
+    // Three replicas and one leader have renewed, so somebody was there to write.
+    assert!(since.iter().filter(|write| write.resource == "leases").count() >= 12, "{since:?}");
+}
