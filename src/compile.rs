@@ -11,7 +11,7 @@
 //! ```
 //!
 //! Each level is a function of stated inputs, remembered until one of them changes. The snapshot and all findings are a
-//! function of the objects alone: neither the order of events nor what was in force before decides anything. [`oracle`]
+//! function of the objects alone: neither the order of events nor what was in force before decides anything. [`oracle()`]
 //! computes the same from nothing, and a test holds the two together.
 //!
 //! A rule is served only if all that it needs is there and in order. There is no way from a broken rule to an open one:

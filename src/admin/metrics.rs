@@ -9,7 +9,7 @@ use crate::clock::UnixTime;
 use crate::finding::Severity;
 use crate::snapshot::{AcceptedKeys, AsOf, KeyCell, Takes};
 
-/// The media type of what [`write`] writes.
+/// The media type of what [`write()`] writes.
 pub(super) const OPENMETRICS: &str = "application/openmetrics-text; version=1.0.0; charset=utf-8";
 
 /// All metrics, in a fixed order.

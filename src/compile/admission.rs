@@ -1,6 +1,6 @@
 //! Judges an object of our own kinds as the API server would: by the very schema that `crds/` holds.
 //!
-//! The schema in [`crate::api::crd`] is the only statement of what form an object may have. The API server reads it where
+//! The schema in [`crate::api::crd()`] is the only statement of what form an object may have. The API server reads it where
 //! there is one; `check` and `serve` read it here. So there is one verdict, by construction, and a table of documents in
 //! `tests/admission` is played to both.
 //!

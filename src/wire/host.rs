@@ -102,7 +102,7 @@ impl<'a> Host<'a> {
         self.port
     }
 
-    /// Whether `raw` is exactly what [`Host::to_string`] would write.
+    /// Whether `raw` is exactly what `to_string` would write.
     pub fn is_written_as(&self, raw: &[u8]) -> bool {
         match (raw.strip_prefix(self.name.as_bytes()), self.port) {
             (Some(rest), None) => rest.is_empty(),
