@@ -65,7 +65,7 @@ codes! {
     NameNotResolved: "The host name of a URL cannot be looked up."
         => "Check its spelling and the name servers; addresses that were found before stay in use.",
     InvalidExpression: "The CEL expression does not compile, uses what is not declared, or may cost too much."
-        => "Correct the expression at the place shown; docs/reference.md lists what it may use.",
+        => "Correct the expression at the place shown; docs/expressions.md lists what it may use.",
     UnsafePolicy: "The policy would accept tokens that no strict gateway should."
         => "State issuer, audiences and asymmetric algorithms, or one HMAC algorithm from a Secret alone.",
     WeakKey: "A key is shorter than its algorithm needs."

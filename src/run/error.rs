@@ -23,7 +23,7 @@ pub enum StartError {
         source: io::Error,
     },
     /// The access log cannot be opened.
-    #[error("cannot write the access log to {target:?} (--access-log): {source}")]
+    #[error("cannot write the access log to {target} (--access-log): {source}")]
     AccessLog {
         /// Where it should go.
         target: LogTarget,

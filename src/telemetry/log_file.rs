@@ -4,6 +4,7 @@
 //! it is full or a tenth of a second old. If the writer cannot keep up, whole buffers are dropped and counted: the log
 //! must never hold up traffic.
 
+use std::fmt;
 use std::fs::{File, OpenOptions};
 use std::io::{self, IsTerminal, Write};
 use std::path::PathBuf;
@@ -31,6 +32,16 @@ pub enum LogTarget {
     File(PathBuf),
     /// Nowhere.
     Nowhere,
+}
+
+impl fmt::Display for LogTarget {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Stdout | Self::StdoutInWords => f.write_str("standard output"),
+            Self::File(path) => write!(f, "{}", path.display()),
+            Self::Nowhere => f.write_str("nowhere"),
+        }
+    }
 }
 
 /// The writer of the access log.

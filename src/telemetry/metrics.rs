@@ -223,7 +223,10 @@ fn write_requests(
         // Rule names are names of Kubernetes objects: nothing in them needs escaping.
         writeln!(out, "bearward_requests_total{{rule=\"{rule}\",status=\"{status}\"}} {value}")?;
     }
-    writeln!(out, "# HELP bearward_refusals Requests refused, by reason.\n# TYPE bearward_refusals counter")?;
+    writeln!(
+        out,
+        "# HELP bearward_refusals Requests that were refused or broken off, by reason.\n# TYPE bearward_refusals counter"
+    )?;
     for (reason, value) in refusals {
         writeln!(out, "bearward_refusals_total{{reason=\"{reason}\"}} {value}")?;
     }

@@ -19,7 +19,9 @@ const REASONS: &str = "\
 # Why a credential was refused
 
 The words in the field `reason` of the access log and in the label of `bearward_refusals_total`. A client is never told
-them: it gets one and the same answer for every refused token. This file is written from the code.
+them: it gets one and the same answer for every refused token. This file is written from the code. Both have other words
+too, for what is no credential's fault: the code of a finding, or what is wrong with a request or became of its reply,
+such as `no_route`, `head_too_large` or `client_left`.
 
 ";
 

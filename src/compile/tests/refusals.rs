@@ -39,6 +39,7 @@ fn only_a_policy_that_stands_or_the_words_anonymous_true_serve_a_rule() {
     let both = json!({"tokens": [{"policyRef": {"name": "partners"}}, {"policyRef": {"name": "broken"}}]});
     let expression = json!({"tokens": [{"policyRef": {"name": "partners"}, "scopes": ["a b"]}]});
     let claim = json!({"tokens": [{"policyRef": {"name": "partners"}, "claims": [{"claim": "a"}]}]});
+    let require = json!({"tokens": [{"policyRef": {"name": "partners"}, "require": "claims.tenant == nowhere"}]});
     for (auth, expected, finding) in [
         (json!({"anonymous": true}), "serves", ""),
         (tokens("partners"), "serves", ""),
@@ -58,6 +59,7 @@ fn only_a_policy_that_stands_or_the_words_anonymous_true_serve_a_rule() {
         (both, "InvalidValue", "InvalidValue spec.rules[0].auth.tokens[1].policyRef"),
         (expression, "InvalidValue", "InvalidValue spec.rules[0].auth.tokens[0].scopes[0]"),
         (claim, "InvalidValue", "InvalidValue spec.rules[0].auth.tokens[0].claims[0]"),
+        (require, "InvalidExpression", "InvalidExpression spec.rules[0].auth.tokens[0].require"),
     ] {
         let (outcome, findings) = outcome(&with(&auth));
         assert_eq!(outcome, format!("shop/strict/r {expected}"), "{auth}");
