@@ -62,7 +62,7 @@ impl<'a> Judge<'a> {
             match require.holds(&self.inputs(&rule.policy, entry, claims, exchange)) {
                 Ok(true) => {}
                 Ok(false) => return Err(Verdict::Denied("denied_by_rule")),
-                Err(_) => return Err(Verdict::Denied("rule_error")),
+                Err(error) => return Err(Verdict::Denied(error.as_str())),
             }
         }
         exchange.policy = Some(Arc::clone(&entry.name));

@@ -237,7 +237,7 @@ fn a_good_token_may_still_lack_what_the_rule_asks() {
         ("84", vec![scopes(&["orders:rea"])], 403, None, "scope"),
         ("claim", vec![claim("tenant", ClaimTest::Equals("acme".into()))], 403, None, "claim_mismatch"),
         ("claim", vec![claim("groups", ClaimTest::Equals("b,c".into()))], 403, None, "claim_mismatch"),
-        ("85", vec![failing()], 403, None, "rule_error"),
+        ("85", vec![failing()], 403, None, "rule_value_missing"),
         ("the closest way counts", vec![failing(), scopes(&["orders:write"])], 403, None, "scope"),
         ("any way suffices", vec![scopes(&["orders:write"]), scopes(&["orders:read"])], 200, None, ""),
         ("claim", vec![claim("groups", ClaimTest::OneOf(["x".into(), "b".into()].into()))], 200, None, ""),
