@@ -34,6 +34,11 @@ impl Client {
         within(self.stream.write_all(bytes.as_ref())).await.unwrap();
     }
 
+    /// Sends as much as is taken: whoever answers early may close.
+    pub(crate) async fn try_send(&mut self, bytes: impl AsRef<[u8]>) {
+        let _ = within(self.stream.write_all(bytes.as_ref())).await;
+    }
+
     /// The next reply: head and body, the latter as long as its Content-Length or its chunks say, else to the end.
     pub(crate) async fn reply(&mut self) -> Reply {
         let head = self.take_through(b"\r\n\r\n").await;

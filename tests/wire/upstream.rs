@@ -50,6 +50,11 @@ impl Upstream {
         std::mem::take(&mut self.requests.lock().unwrap())
     }
 
+    /// How many requests came since they were last taken.
+    pub(crate) fn requests(&self) -> usize {
+        self.requests.lock().unwrap().len()
+    }
+
     /// Waits until a request has come.
     pub(crate) async fn reached(&self) {
         crate::client::within(async {
