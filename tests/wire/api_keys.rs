@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use crate::client::within;
 use crate::gateway::START;
 use crate::issuer::{api_key, bearer};
 use crate::kit::{policy, route, tokens};
@@ -35,8 +36,8 @@ async fn a_key_is_checked_by_form_id_secret_and_time() {
     let mut table = Table::serve(|upstream| yaml(upstream, &secrets)).await;
     // The id of the one with the secret of another, and a checksum that is right.
     let id = key.split('_').nth(1).unwrap();
-    let (_, _, rest) = split(&stranger);
-    let crossed = with_checksum(&format!("bw_{id}_{rest}"));
+    let rest = stranger.splitn(3, '_').nth(2).unwrap();
+    let crossed = with_checksum(&format!("bw_{id}_{}", &rest[..rest.len() - 6]));
     let (checksum, unknown, ended) = (Invalid("key_checksum"), Invalid("key_unknown"), Invalid("key_expired"));
     for (name, fields, expected) in [
         ("a character of the secret mistyped", bearer(&changed(&key, key.len() - 12)), checksum),
@@ -74,14 +75,27 @@ async fn a_key_whose_secret_is_taken_away_ends_at_once() {
         table.row("keys", name, &bearer(key), Forwarded).await;
     }
     let yaml = yaml(&table.upstream.url(), &[&first]);
-    table.rig.reload(&yaml).await;
+    table.rig.replace(&yaml);
+    within(async {
+        while table.rig.get("/keys/until", &bearer(&withdrawn)).await.status == 200 {
+            table.rig.clock.advance(Duration::from_millis(50));
+        }
+    })
+    .await;
     table.row("keys", "the one that was taken away", &bearer(&withdrawn), Invalid("key_unknown")).await;
     table.row("keys", "the one that stayed", &bearer(&kept), Forwarded).await;
     table.end().await;
 }
 
-/// `bw`, the id, and what follows.
-fn split(key: &str) -> (&str, &str, &str) {
-    let mut parts = key.splitn(3, '_');
-    (parts.next().unwrap(), parts.next().unwrap(), parts.next().unwrap())
+/// What is written before its checksum: CRC-32 as six digits of base 62.
+fn with_checksum(key: &str) -> String {
+    const DIGITS: &str = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
+    let crc = !key.bytes().fold(u32::MAX, |crc, byte| {
+        (0..8).fold(crc ^ u32::from(byte), |crc, _| (crc >> 1) ^ if crc & 1 == 1 { 0xEDB8_8320 } else { 0 })
+    });
+    let digit = |place: u32| {
+        let value = usize::try_from(crc / 62_u32.pow(place) % 62).unwrap();
+        &DIGITS[value..=value]
+    };
+    key.to_owned() + &(0..6).rev().map(digit).collect::<String>()
 }

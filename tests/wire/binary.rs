@@ -1,5 +1,6 @@
 //! The built binary: exit codes, signals and what it writes.
 
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
@@ -31,25 +32,32 @@ fn text(bytes: &[u8]) -> &str {
 const FREE: [&str; 6] = ["--http", "127.0.0.1:0", "--probes", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
 
 /// `bearward serve`, started, and where it serves.
-struct Served {
+pub(crate) struct Served {
     child: Child,
     log: Lines<BufReader<ChildStderr>>,
-    http: std::net::SocketAddr,
+    /// What was logged until it had started.
+    beginning: String,
+    pub(crate) http: SocketAddr,
+    pub(crate) probes: SocketAddr,
+    pub(crate) admin: SocketAddr,
 }
 
-async fn serve(config: &Path, flags: &[&str]) -> Served {
+pub(crate) async fn serve(config: &Path, flags: &[&str]) -> Served {
     let arguments: Vec<_> = [&["serve", config.to_str().unwrap()], &FREE[..], flags].concat();
     let mut child = bearward(&arguments).spawn().unwrap();
     let mut log = BufReader::new(child.stderr.take().unwrap()).lines();
+    let mut beginning = String::new();
     let started = loop {
         let line = within(log.next_line()).await.unwrap().expect("the log ends before the start");
+        beginning += &line;
         let line: Value = serde_json::from_str(&line).unwrap();
         if line["message"] == "gateway started" {
             break line;
         }
     };
-    let http = started["http"].as_str().unwrap().parse().unwrap();
-    Served { child, log, http }
+    let [http, probes, admin] =
+        ["http", "probes", "admin"].map(|name| started[name].as_str().unwrap().parse().unwrap());
+    Served { child, log, beginning, http, probes, admin }
 }
 
 impl Served {
@@ -59,6 +67,16 @@ impl Served {
 
     fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Ends it in order; all that it has logged, and its exit code.
+    pub(crate) async fn terminate_and_read_log(mut self) -> (String, Option<i32>) {
+        self.signal(Signal::TERM);
+        let mut log = std::mem::take(&mut self.beginning);
+        while let Some(line) = within(self.log.next_line()).await.unwrap() {
+            log += &(line + "\n");
+        }
+        (log, self.code().await)
     }
 
     async fn code(mut self) -> Option<i32> {
@@ -192,8 +210,8 @@ async fn sigterm_and_sigint_drain_and_end_with_zero() {
         assert_eq!(get(served.http, "api.example.com", "/", "").await.status, 200);
         upstream.hold();
         let mut client = Client::connect(served.http).await;
-        client.send("GET / HTTP/1.1\r\nhost: api.example.com\r\n\r\n").await;
         upstream.take();
+        client.send("GET / HTTP/1.1\r\nhost: api.example.com\r\n\r\n").await;
         upstream.reached().await;
         served.signal(signal);
         while !within(served.log.next_line()).await.unwrap().unwrap().contains("drain began") {}

@@ -148,13 +148,13 @@ impl Rig {
 
     /// Ends the gateway in order, and shows its access log.
     pub(crate) async fn drain_and_read_log(self) -> String {
-        within(self.gateway.drain()).await;
+        within(Box::pin(self.gateway.drain())).await;
         std::fs::read_to_string(self.folder.path().join("access.log")).unwrap()
     }
 
     /// Ends the gateway in order; the folder goes with it.
     pub(crate) async fn drain(self) {
-        within(self.gateway.drain()).await;
+        within(Box::pin(self.gateway.drain())).await;
     }
 }
 

@@ -185,7 +185,7 @@ pub(crate) fn key_set<const COUNT: usize>(keys: [Json; COUNT]) -> String {
 
 /// A route of the host `api.example.com`; each rule has a path prefix, which names it too, and who may use it.
 pub(crate) fn route(upstream: &str, rules: &[(&str, String)]) -> String {
-    let rules: String = rules
+    let rules: Vec<_> = rules
         .iter()
         .map(|(name, auth)| {
             format!(
@@ -196,7 +196,8 @@ pub(crate) fn route(upstream: &str, rules: &[(&str, String)]) -> String {
         .collect();
     format!(
         "apiVersion: bearward.dev/v1alpha1\nkind: ApiRoute\nmetadata: {{name: orders, namespace: shop}}\nspec:\n  hosts: \
-         [api.example.com]\n  rules:\n{rules}---\n"
+         [api.example.com]\n  rules:\n{}---\n",
+        rules.concat()
     )
 }
 
@@ -208,11 +209,12 @@ pub(crate) fn tokens(policies: &[&str]) -> String {
 
 /// A policy with these entries, each the rest of a line.
 pub(crate) fn policy(name: &str, entries: &[String]) -> String {
-    let entries: String =
+    let entries: Vec<_> =
         entries.iter().enumerate().map(|(place, entry)| format!("  - {{name: e{place}, {entry}}}\n")).collect();
     format!(
         "apiVersion: bearward.dev/v1alpha1\nkind: TokenPolicy\nmetadata: {{name: {name}, namespace: shop}}\nspec:\n  \
-         accept:\n{entries}---\n"
+         accept:\n{}---\n",
+        entries.concat()
     )
 }
 

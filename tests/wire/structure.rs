@@ -78,7 +78,7 @@ async fn a_segment_has_one_spelling() {
     let mut table = table().await;
     // So many blanks that each segment has bits left over.
     let [header, claims] = [ES256.header().text(), claims().text()].map(|text| {
-        let blanks = if text.len().is_multiple_of(3) { 1 } else { 0 };
+        let blanks = usize::from(text.len().is_multiple_of(3));
         text.replacen('{', &format!("{{{}", " ".repeat(blanks)), 1)
     });
     let good = ES256.sign(&header, &claims);

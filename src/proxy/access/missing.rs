@@ -27,6 +27,8 @@ const SOME_TIME: Duration = Duration::from_secs(10);
 #[derive(Clone, Debug)]
 pub(super) struct Missing {
     cell: Arc<KeyCell>,
+    /// Whether somebody fetches it: what a Secret should hold comes when that is mended, and no request waits for it.
+    is_fetched: bool,
     /// When the next fetch may begin.
     next: Option<UnixTime>,
     /// For the log.
@@ -37,7 +39,9 @@ impl Missing {
     /// No keys are known at all.
     pub(super) fn all_keys(cell: &Arc<KeyCell>, code: Code, retry: Option<UnixTime>) -> Self {
         let reason = if code == Code::KeysUnavailable { "keys_unavailable" } else { code.as_str() };
-        Self { cell: Arc::clone(cell), next: retry, reason }
+        // A first fetch that is still under way has no time of the next yet, and no other reason either.
+        let is_fetched = retry.is_some() || code == Code::KeysUnavailable;
+        Self { cell: Arc::clone(cell), is_fetched, next: retry, reason }
     }
 
     /// The key of `token` is not among those that are known as of `as_of`; `None` where that proves that there is none.
@@ -46,13 +50,16 @@ impl Missing {
             AsOf::Always => None,
             AsOf::Fetch { began, .. } if token.is_before(began) => None,
             AsOf::Fetch { next, .. } => {
-                Some(Self { cell: Arc::clone(cell), next: Some(next), reason: "key_not_fetched_yet" })
+                Some(Self { cell: Arc::clone(cell), is_fetched: true, next: Some(next), reason: "key_not_fetched_yet" })
             }
         }
     }
 
     /// Asks for newer keys and waits for them, unless they cannot come in time or too many wait already.
     pub(super) async fn wait(self, worker: &Worker) -> Result<(), Refusal> {
+        if !self.is_fetched {
+            return Err(self.refusal(worker));
+        }
         let now = worker.clock().now();
         if self.next.is_some_and(|next| next.since(now) > PATIENCE) {
             self.cell.ask();
