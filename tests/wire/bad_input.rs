@@ -53,7 +53,7 @@ async fn a_bad_file_is_told_of_and_the_good_one_is_served() {
         ("a member twice", with("  rules:", "  hosts: [a]\n  rules:"), "InvalidYaml", Err(404)),
         ("an unknown kind", with("kind: ApiRoute", "kind: ApiRout"), "UnknownKind", Err(404)),
         ("an unknown version", with("v1alpha1", "v1"), "UnknownKind", Err(404)),
-        ("an unknown field", with("auth:", "oauth: {}\n    auth:"), "UnknownField", Err(404)),
+        ("an unknown field", with("auth:", "oauth: {}\n    auth:"), "UnknownField", Ok(())),
         ("a value of another type", with("[api.example.com]", "api.example.com"), "InvalidValue", Err(404)),
         (
             "a policy that is not there",
@@ -79,7 +79,7 @@ async fn a_bad_file_is_told_of_and_the_good_one_is_served() {
         let reply = rig.get("/bad", "").await;
         match refused {
             Err(status) => assert_eq!(reply.status, status, "{row}: {reply:?}"),
-            Ok(()) => assert_eq!((reply.status, reply.code().as_str()), (503, code), "{row}"),
+            Ok(()) => assert!(reply.status == 503 && reply.text().contains(code), "{row}: {reply:?}"),
         }
         rig.drain().await;
     }
@@ -195,8 +195,8 @@ async fn an_upstream_that_dies_in_mid_body_never_makes_a_whole_reply() {
         ("within a chunk", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\nhello", None),
         ("between chunks", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n", None),
         ("before the last line", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n5\r\nhello\r\n0\r\n", None),
-        ("within the head", "HTTP/1.1 200 OK\r\ncontent-le", Some("bad_gateway")),
-        ("without a word", "", Some("bad_gateway")),
+        ("within the head", "HTTP/1.1 200 OK\r\ncontent-le", Some("upstream_broken")),
+        ("without a word", "", Some("upstream_broken")),
     ] {
         let (upstream, (url, _tasks)) = (Upstream::replying(OK).await, dying(reply).await);
         let dying = route("dying", "/dying", &upstream, "").replace(&upstream.url(), &url);
@@ -213,6 +213,7 @@ async fn an_upstream_that_dies_in_mid_body_never_makes_a_whole_reply() {
             assert!(!received.ends_with("0\r\n\r\n"), "{row}: it looks whole: {received}");
             assert!(!received.contains("content-length: 5\r\n"), "{row}: it looks whole: {received}");
         }
+        drop(client);
         assert_eq!(rig.get("/good", "").await.text(), "hello", "{row}");
         let log = rig.drain_and_read_log().await;
         assert!(log.contains("upstream_"), "{row}: {log}");
