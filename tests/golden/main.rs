@@ -8,6 +8,7 @@ mod admission;
 mod crds;
 mod findings;
 mod help;
+mod readme;
 mod reference;
 
 use std::path::{Path, PathBuf};

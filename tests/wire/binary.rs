@@ -1,13 +1,15 @@
 //! The built binary: exit codes, signals and what it writes.
 
 use std::net::SocketAddr;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
 use std::process::{Output, Stdio};
 
 use bearward::name::Kind;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
-use tokio::io::{AsyncBufReadExt, BufReader, Lines};
+use tokio::io::{AsyncBufReadExt, AsyncWriteExt, BufReader, Lines};
+use tokio::net::TcpStream;
 use tokio::process::{Child, ChildStderr, Command};
 
 use crate::client::{Client, get, within};
@@ -102,6 +104,9 @@ async fn a_wrong_call_ends_with_two_and_says_what_was_expected() {
         (&["serve"][..], "<PATH>..."),
         (&["serve", "a.yaml", "--http", "8080"], "expected an IP address and a port"),
         (&["demo", "--http", "0.0.0.0:8080"], "is not a loopback address"),
+        (&["check"], "<PATH>..."),
+        (&["check", "a.yaml", "--http", "127.0.0.1:0"], "unexpected argument"),
+        (&["token", "verify", "--issuer", "i", "--audience", "a"], "--key-set <FILE>"),
         (&["nothing"], "unrecognized subcommand"),
     ] {
         let output = output(arguments).await;
@@ -215,6 +220,7 @@ async fn sigterm_and_sigint_drain_and_end_with_zero() {
         upstream.reached().await;
         served.signal(signal);
         while !within(served.log.next_line()).await.unwrap().unwrap().contains("drain began") {}
+        within(async { while TcpStream::connect(served.http).await.is_ok() {} }).await;
         upstream.release();
         assert_eq!(client.reply().await.status, 200, "{signal:?}");
         assert_eq!(served.code().await, Some(0), "{signal:?}");
@@ -244,4 +250,148 @@ async fn memory_is_kept_from_core_dumps() {
     let cores: Vec<_> =
         limits.lines().find(|line| line.starts_with("Max core file size")).unwrap().split_whitespace().collect();
     assert_eq!(cores[4..6], ["0", "0"], "{limits}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn port_zero_takes_free_ports_and_the_log_says_which() {
+    let (folder, upstream) = (tempfile::tempdir().unwrap(), Upstream::replying(OK).await);
+    let served = serve(&config(&folder, &upstream), &[]).await;
+    assert_eq!(get(served.http, "api.example.com", "/", "").await.status, 200);
+    within(async { while get(served.probes, "localhost", "/readyz", "").await.status != 200 {} }).await;
+    assert_eq!(get(served.admin, "localhost", "/snapshot", "").await.status, 200);
+}
+
+#[tokio::test]
+async fn check_ends_with_one_if_there_are_errors_and_shows_them_on_standard_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = config(&folder, &Upstream::replying(OK).await);
+    let arguments = ["check", path.to_str().unwrap()];
+    let good = output(&arguments).await;
+    assert_eq!((good.status.code(), text(&good.stdout)), (Some(0), ""));
+    assert_eq!(text(&good.stderr), "nothing to find fault with; 1 file read\n");
+
+    let broken =
+        std::fs::read_to_string(&path).unwrap().replace("anonymous: true", "tokens: [{policyRef: {name: patners}}]");
+    std::fs::write(&path, broken).unwrap();
+    let bad = output(&arguments).await;
+    assert_eq!((bad.status.code(), text(&bad.stderr)), (Some(1), "1 error on 1 object; 1 file read\n"));
+    for expected in ["error[PolicyNotFound]", "config.yaml:8:", "patners", "= help: "] {
+        assert!(text(&bad.stdout).contains(expected), "{expected}: {}", text(&bad.stdout));
+    }
+    let missing = output(&["check", folder.path().join("nothing.yaml").to_str().unwrap()]).await;
+    assert_eq!(missing.status.code(), Some(1));
+    assert!(text(&missing.stdout).contains("there is no such file or folder"), "{}", text(&missing.stdout));
+}
+
+#[tokio::test]
+async fn the_examples_are_in_order_once_the_secret_is_its_owners_or_everybodys() {
+    let folder = tempfile::tempdir().unwrap();
+    let examples = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).unwrap();
+    let copies: Vec<_> = examples.map(|entry| entry.unwrap()).collect();
+    for (mode, flags, code) in [(0o600, &[][..], 0), (0o644, &["--allow-readable-secrets"], 0), (0o644, &[], 1)] {
+        for example in &copies {
+            let copy = folder.path().join(example.file_name());
+            std::fs::copy(example.path(), &copy).unwrap();
+            std::fs::set_permissions(&copy, std::fs::Permissions::from_mode(mode)).unwrap();
+        }
+        let checked = output(&[&["check", folder.path().to_str().unwrap()], flags].concat()).await;
+        let found = text(&checked.stdout);
+        assert_eq!(checked.status.code(), Some(code), "{mode:o} {flags:?}: {found}");
+        if code == 0 {
+            // No API key comes with them.
+            let heads = found.lines().filter(|line| line.starts_with("warning[") || line.starts_with("error["));
+            let heads: Vec<_> = heads.collect();
+            assert!(matches!(heads.as_slice(), [only] if only.starts_with("warning[SecretNotFound]")), "{heads:?}");
+        } else {
+            let cure = "chmod 600 the file, or say --allow-readable-secrets";
+            assert!(found.contains("error[SecretFileReadable]") && found.contains(cure), "{found}");
+            assert!(!found.contains("simulated-provider-key"), "{found}");
+        }
+    }
+}
+
+/// What the binary says to this on its standard input.
+async fn piped(arguments: &[&str], input: &str) -> Output {
+    let mut child = bearward(arguments).stdin(Stdio::piped()).spawn().unwrap();
+    within(child.stdin.take().unwrap().write_all(input.as_bytes())).await.unwrap();
+    within(child.wait_with_output()).await.unwrap()
+}
+
+const POLICY: &str = "\
+---
+apiVersion: bearward.dev/v1alpha1
+kind: TokenPolicy
+metadata: {name: partners, namespace: shop}
+spec:
+  accept:
+";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_is_generated_is_let_in_by_a_gateway_that_has_its_secret() {
+    let (folder, upstream) = (tempfile::tempdir().unwrap(), Upstream::replying(OK).await);
+    let path = config(&folder, &upstream);
+    let route = std::fs::read_to_string(&path).unwrap();
+    let tokens = "tokens: [{policyRef: {name: partners}, scopes: [orders:read]}]";
+    let entry = "  - {name: keys, apiKeys: {selector: {matchLabels: {team: shop}}}}\n";
+    std::fs::write(&path, route.replace("anonymous: true", tokens) + POLICY + entry).unwrap();
+    let secret = folder.path().join("batch.yaml");
+    let secret = secret.to_str().unwrap();
+    let arguments = ["--owner", "batch", "--namespace", "shop", "--label", "team=shop", "--secret", secret];
+    let generate = [&["keys", "generate", "api-key", "--scope", "orders:read"], &arguments[..]].concat();
+    let made = output(&generate).await;
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let key = text(&made.stdout).trim_end();
+    let hashed = piped(&["keys", "hash"], text(&made.stdout)).await;
+    assert!(std::fs::read_to_string(secret).unwrap().contains(text(&hashed.stdout).trim_end()));
+    assert_eq!(output(&generate).await.status.code(), Some(1), "a Secret that is there is left alone");
+    assert_eq!(piped(&["keys", "hash"], "bw_no_key").await.status.code(), Some(1));
+
+    let served = serve(&path, &[secret]).await;
+    for (fields, status) in [
+        (format!("x-api-key: {key}\r\n"), 200),
+        (format!("authorization: Bearer {key}\r\n"), 200),
+        (String::new(), 401),
+        (format!("x-api-key: {key}x\r\n"), 401),
+    ] {
+        assert_eq!(get(served.http, "api.example.com", "/", &fields).await.status, status, "{fields}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_token_that_is_minted_is_verified_inspected_and_let_in() {
+    let (folder, upstream) = (tempfile::tempdir().unwrap(), Upstream::replying(OK).await);
+    let path = config(&folder, &upstream);
+    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
+    let (key, keys) = (at("key.pem"), at("keys.json"));
+    let made = output(&["keys", "generate", "signing", "--private-key", &key, "--key-set", &keys]).await;
+    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+    let issuer = ["--issuer", "https://test", "--audience", "orders"];
+    let minted = output(&[&["token", "mint", "--key", &key, "--scope", "orders:read"], &issuer[..]].concat()).await;
+    assert_eq!(minted.status.code(), Some(0), "{}", text(&minted.stderr));
+    let token = text(&minted.stdout);
+
+    let verify = ["token", "verify", "--key-set", &keys];
+    for (arguments, code, said) in [
+        ([&verify[..], &issuer].concat(), 0, "ok\n"),
+        ([&verify[..], &issuer, &["--scope", "orders:write"]].concat(), 1, "scope"),
+        ([&verify[..], &["--issuer", "https://test", "--audience", "invoices"]].concat(), 1, "aud_mismatch"),
+        (vec!["token", "inspect"], 0, "orders:read"),
+    ] {
+        let judged = piped(&arguments, token).await;
+        assert_eq!(judged.status.code(), Some(code), "{arguments:?}: {}", text(&judged.stderr));
+        assert!(text(&judged.stdout).contains(said), "{arguments:?}: {}", text(&judged.stdout));
+        assert!(!text(&judged.stdout).contains(token.trim_end()), "{arguments:?}");
+    }
+
+    let set: Value = serde_json::from_str(&std::fs::read_to_string(&keys).unwrap()).unwrap();
+    let entry = format!(
+        "  - {{name: corp, jwt: {{issuer: \"https://test\", audiences: [orders], keys: {{inline: '{set}'}}}}}}\n"
+    );
+    let route = std::fs::read_to_string(&path).unwrap();
+    let tokens = "tokens: [{policyRef: {name: partners}, scopes: [orders:read]}]";
+    std::fs::write(&path, route.replace("anonymous: true", tokens) + POLICY + &entry).unwrap();
+    let served = serve(&path, &[]).await;
+    let fields = format!("authorization: Bearer {}\r\n", token.trim_end());
+    assert_eq!(get(served.http, "api.example.com", "/", &fields).await.status, 200);
+    assert_eq!(get(served.http, "api.example.com", "/", "").await.status, 401);
 }
