@@ -75,7 +75,8 @@ pub struct Timing {
     pub debounce: Duration,
     /// The shortest time between two reports of a replica, and between two writes to one status.
     pub apart: Duration,
-    /// How long replicas may be behind before the leader says so.
+    /// How long replicas may be behind before the leader says so: longer than a report in good order takes, which is
+    /// [`Timing::apart`] and a write.
     pub patience: Duration,
     /// Without a Service: how long after its last renewal a replica counts.
     pub counts: Duration,
@@ -94,7 +95,7 @@ impl Default for Timing {
             look: Duration::from_secs(2),
             debounce: Duration::from_millis(200),
             apart: Duration::from_secs(1),
-            patience: Duration::from_secs(1),
+            patience: Duration::from_secs(2),
             counts: Duration::from_mins(1),
             write: Duration::from_secs(5),
             writes_per_second: 50,

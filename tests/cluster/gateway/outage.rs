@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use serde_json::json;
 
-use super::replicas::versions;
+use super::replicas::{settled, versions};
 use super::{LOOPBACK, api_key, guarded, keys, open, service, slice};
 use crate::harness::{Ask, ControlPlane, Echo, Installation, Load, Namespace, User, eventually};
 
@@ -33,12 +33,12 @@ async fn no_request_fails_while_the_api_server_is_away_and_status_is_left_alone(
     space
         .apply("ApiRoute", "guarded", guarded("guarded.example", &json!({"service": {"name": "echo", "port": 80}})))
         .await;
-    space.apply("ApiRoute", "dangling", super::guarded("dangling.example", &json!({"url": "http://10.0.0.1"}))).await;
+    space.apply("ApiRoute", "dangling", guarded("dangling.example", &json!({"url": "http://10.0.0.1"}))).await;
     space.until_enforced("guarded").await;
     space.until("dangling", "Programmed", "EgressForbidden").await;
     let ask = Ask::of("guarded.example").with(&key);
     let loads = replicas.each_ref().map(|replica| Load::start(replica.http, &ask));
-    let before = versions(&space).await;
+    let before = settled(&space).await;
 
     plane.kill_api_server();
     let answered = loads.each_ref().map(|load| load.served_by("hello"));

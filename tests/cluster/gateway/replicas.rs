@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
+use bearward::clock::Clock;
 use kube::ResourceExt as _;
 use kube::api::ListParams;
 
@@ -18,6 +19,9 @@ const NAMES: [&str; 3] = ["a", "b", "c"];
 
 /// Replicas by their name.
 type Replicas = BTreeMap<&'static str, Gateway>;
+
+/// Resource versions by kind and name.
+type Versions = BTreeMap<String, String>;
 
 /// Three replicas that are ready, of which one leads.
 async fn three(installation: &Installation<'_>) -> Replicas {
@@ -38,14 +42,30 @@ async fn roles(installation: &Installation<'_>) -> (&'static str, Vec<&'static s
 }
 
 /// The resource version of every object of ours in the namespace.
-pub(super) async fn versions(space: &Namespace) -> BTreeMap<String, String> {
-    let mut versions = BTreeMap::new();
+pub(super) async fn versions(space: &Namespace) -> Versions {
+    let mut versions = Versions::new();
     for kind in ["ApiRoute", "TokenPolicy", "ModelBackend"] {
         for object in space.api(kind).list(&ListParams::default()).await.unwrap() {
             versions.insert(format!("{kind} {}", object.name_any()), object.resource_version().unwrap());
         }
     }
     versions
+}
+
+/// The same, once all has been said of what was applied: nothing is written any more for longer than a leader waits with
+/// anything.
+pub(super) async fn settled(space: &Namespace) -> Versions {
+    const LONGEST: Duration = Duration::from_secs(4);
+    let clock = Clock::system();
+    let mut last = (Versions::new(), clock.tick());
+    eventually("nothing is written any more", LIMIT, async || {
+        let now = versions(space).await;
+        if now != last.0 {
+            last = (now, clock.tick());
+        }
+        (clock.tick().since(last.1) > LONGEST).then(|| last.0.clone())
+    })
+    .await
 }
 
 #[tokio::test]
@@ -66,11 +86,16 @@ async fn programmed_is_false_and_names_a_replica_that_is_stopped_until_it_goes_o
     let (stopped, goes_on) = (others[0], others[1]);
     replicas[stopped].signal("STOP");
     space.apply("ApiRoute", "r", open("stopped.example", &new.url())).await;
-    let behind = space.until("r", "Programmed", "ReplicaBehind").await;
-    assert_eq!((&behind["status"], &behind["observedGeneration"]), (&"False".into(), &2.into()));
-    let message = behind["message"].as_str().unwrap();
     let seen = format!("{stopped} has not seen ApiRoute {}/r as it is now", space.name);
-    assert_eq!(message, format!("waiting for {stopped}: {seen}"));
+    let expected = format!("waiting for {stopped}: {seen}");
+    // On a busy machine the one that goes on may be named for a moment too.
+    eventually("the stopped replica alone is named", LIMIT, async || {
+        let object = space.read("ApiRoute", "r").await;
+        let programmed = condition(&object, "Programmed")?;
+        let about = (&programmed["status"], &programmed["observedGeneration"], &programmed["message"]);
+        (about == (&"False".into(), &2.into(), &expected.as_str().into())).then_some(())
+    })
+    .await;
     for name in [leader, goes_on] {
         assert_eq!(ask.send(replicas[name].http).await.body, "new");
     }
@@ -111,7 +136,7 @@ async fn another_leads_and_writes_status_when_the_leader_is_killed() {
     let upstream = Echo::local("hello").await;
     space.apply("ApiRoute", "before", open("before.example", &upstream.url())).await;
     space.until_enforced("before").await;
-    let before = versions(&space).await;
+    let before = settled(&space).await;
 
     let (leader, others) = roles(&installation).await;
     let killed = replicas.remove(leader).unwrap();
@@ -151,15 +176,11 @@ async fn a_quiet_time_has_no_status_write() {
     space.apply("TokenPolicy", "keys", super::keys()).await;
     space.until_enforced("good").await;
     space.until("bad", "Programmed", "EgressForbidden").await;
-    eventually("the policy has a status", LIMIT, async || {
-        condition(&space.read("TokenPolicy", "keys").await, "Programmed").map(drop)
-    })
-    .await;
-
-    let (before, written) = (versions(&space).await, plane.writes(&space.name));
+    let before = settled(&space).await;
+    let written = plane.writes(&space.name).len();
     tokio::time::sleep(QUIET).await;
     assert_eq!(versions(&space).await, before);
-    let since: Vec<_> = plane.writes(&space.name).split_off(written.len());
+    let since: Vec<_> = plane.writes(&space.name).split_off(written);
     let statuses: Vec<_> = since.iter().filter(|write| write.resource.ends_with("/status")).collect();
     assert!(statuses.is_empty(), "{statuses:?}");
     // Three replicas and one leader have renewed, so somebody was there to write.

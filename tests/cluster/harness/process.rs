@@ -50,8 +50,9 @@ impl Process {
 
     /// Whether the program still runs (or is stopped).
     pub(crate) fn is_alive(&self) -> bool {
-        // A process that has ended and was not waited for has no command line.
-        std::fs::read(format!("/proc/{}/cmdline", self.id)).is_ok_and(|line| !line.is_empty())
+        // A process that has ended and was not waited for is a zombie; its state follows its name, which is in brackets.
+        std::fs::read_to_string(format!("/proc/{}/stat", self.id))
+            .is_ok_and(|stat| stat.rsplit_once(") ").is_some_and(|(_, rest)| !rest.starts_with(['Z', 'X'])))
     }
 
     /// Sends a signal, such as `KILL` or `STOP`.
