@@ -55,7 +55,7 @@ impl Document {
                     let place = format!("{}:{number}", self.name());
                     open = Some(Block { place, info: info.trim().to_owned(), text: String::new() });
                 }
-                (None, Some(block)) => block.text += &format!("{line}\n"),
+                (None, Some(block)) => block.text.extend([line, "\n"]),
                 (None, None) => prose.push(line),
             }
         }
@@ -131,11 +131,7 @@ fn findings<'a>(block: &Block, others: impl Iterator<Item = &'a Block>) -> Vec<F
 
 /// Secrets and Services are in a cluster already; a document need not show them.
 fn is_of_a_cluster(finding: &Finding) -> bool {
-    match finding.code {
-        Code::SecretNotFound => true,
-        Code::BackendNotFound => finding.cause.contains("Service"),
-        _ => false,
-    }
+    finding.code == Code::SecretNotFound || (finding.code == Code::BackendNotFound && finding.cause.contains("Service"))
 }
 
 /// Each text as a file of its own, by a path that no other has.
@@ -185,7 +181,7 @@ fn commands(text: &str) -> Vec<Vec<String>> {
                     continue;
                 };
                 words.drain(..dashes);
-                words[0] = "bearward".to_owned();
+                "bearward".clone_into(&mut words[0]);
             }
             if words.first().is_some_and(|word| word.rsplit('/').next() == Some("bearward")) {
                 found.push(words);
@@ -209,7 +205,6 @@ fn simple_commands(line: &str) -> Vec<Vec<String>> {
     while let Some(character) = characters.next() {
         match (quote, character) {
             (Some(open), character) if open == character => quote = None,
-            (Some(_), character) => word.get_or_insert_default().push(character),
             (None, '\'' | '"') => {
                 quote = Some(character);
                 word.get_or_insert_default();
@@ -232,7 +227,7 @@ fn simple_commands(line: &str) -> Vec<Vec<String>> {
                     _ => {}
                 }
             }
-            (None, character) => word.get_or_insert_default().push(character),
+            (_, character) => word.get_or_insert_default().push(character),
         }
     }
     assert!(quote.is_none(), "a quote is open: {line}");
