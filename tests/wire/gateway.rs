@@ -50,7 +50,12 @@ impl Rig {
         for (name, text) in files {
             write(&folder, name, text);
         }
-        let rig = Self::open(folder, "", &[]).await;
+        Self::serve_at(folder, "").await
+    }
+
+    /// Serves what is at a path of the folder, and is ready.
+    pub(crate) async fn serve_at(folder: TempDir, name: &str) -> Self {
+        let rig = Self::open(folder, name, &[]).await;
         within(rig.gateway.ready()).await;
         rig
     }

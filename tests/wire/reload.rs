@@ -61,7 +61,7 @@ async fn a_mounted_config_map_is_followed_through_the_exchange_of_its_links() {
     version("..2027_1", "/old");
     symlink("..2027_1", mount.join("..data")).unwrap();
     symlink("..data/config.yaml", mount.join("config.yaml")).unwrap();
-    let rig = Rig::start(folder, "mount", &[]).await;
+    let rig = Rig::serve_at(folder, "mount").await;
     assert_eq!((rig.get("/old", "").await.status, rig.get("/new", "").await.status), (200, 404));
 
     version("..2027_2", "/new");
