@@ -74,6 +74,8 @@ fn target_is_in_one_form(method: &Method, raw: &str, host: &Host<'_>, policy: Ta
     if path == "*" {
         return;
     }
+    // An unchanged target is sent on as it came.
+    assert!(!raw.starts_with('/') || !target.is_unchanged() || written == raw, "{raw} is sent as {written}");
     assert!(path.starts_with('/') && !path.contains("//"), "{path}");
     assert!(!path.split('/').any(|segment| matches!(segment, "." | "..")), "{path}");
     assert!(path.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'#' && byte != b'\\'), "{path}");

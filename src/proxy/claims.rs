@@ -25,7 +25,8 @@ pub(super) fn tell(worker: &Worker, told: &[ForwardedClaim], claims: &Claims, he
 }
 
 /// A claim as a header: strings as they are, numbers and booleans as text, lists joined by commas. `None` for objects,
-/// nested lists, an item with a comma in it, anything but printable ASCII, and more than a kilobyte.
+/// nested lists, an item with a comma in it, anything but printable ASCII, more than a kilobyte, and texts with blanks
+/// around them: who reads a header takes those off (RFC 9110, section 5.5), and `" admin"` would be `admin`.
 pub(super) fn text(claim: &Value) -> Option<String> {
     let text = match claim {
         Value::Array(items) => {
@@ -41,7 +42,7 @@ pub(super) fn text(claim: &Value) -> Option<String> {
 
 fn scalar(value: &Value) -> Option<String> {
     match value {
-        Value::String(text) => Some(text.clone()),
+        Value::String(text) => (text.trim_ascii() == text).then(|| text.clone()),
         Value::Number(number) => Some(number.to_string()),
         Value::Bool(flag) => Some(flag.to_string()),
         Value::Null | Value::Array(_) | Value::Object(_) => None,

@@ -34,11 +34,20 @@ pub(super) fn join_cookies(headers: &mut HeaderMap) {
     }
 }
 
-/// Takes out of a reply what was meant for us. The length stays where there is no body to take it from.
+/// Takes out of a reply what was meant for us. The length stays where there is no body to take it from, if it is one.
 pub(super) fn clean_reply(headers: &mut HeaderMap, keep_length: bool) {
     remove_hop_by_hop(headers);
-    if !keep_length {
+    if !keep_length || !has_one_length(headers) {
         headers.remove(CONTENT_LENGTH);
+    }
+}
+
+/// Whether there is one length, and it is a number. Without a body hyper does not look at it.
+fn has_one_length(headers: &HeaderMap) -> bool {
+    let mut lengths = headers.get_all(CONTENT_LENGTH).iter();
+    match (lengths.next(), lengths.next()) {
+        (Some(only), None) => !only.is_empty() && only.as_bytes().iter().all(u8::is_ascii_digit),
+        (None | Some(_), _) => false,
     }
 }
 

@@ -119,6 +119,20 @@ fn a_broken_object_claims_what_can_be_read_of_it_and_refuses_it() {
         ("a misspelt path", edit(&|spec| spec["rules"][0]["matches"] = json!([{"path": {"vaule": "/orders"}}]))),
         ("a path without a value", edit(&|spec| spec["rules"][0]["matches"] = json!([{"path": {}}]))),
         ("methods that are none", edit(&|spec| spec["rules"][0]["matches"][0]["methods"] = json!(["P UT"]))),
+        ("a method in lower case", edit(&|spec| spec["rules"][0]["matches"][0]["methods"] = json!(["get"]))),
+        (
+            "a header with blanks around it",
+            edit(&|spec| spec["rules"][0]["matches"][0]["headers"] = json!([{"name": "a", "value": " b"}])),
+        ),
+        ("one host that is no list", edit(&|spec| spec["hosts"] = json!("a.example.com"))),
+        ("a host with a blank", edit(&|spec| spec["hosts"] = json!([" a.example.com"]))),
+        (
+            "misspelt hosts",
+            edit(&|spec| {
+                let hosts = spec.as_object_mut().unwrap().remove("hosts").unwrap();
+                spec["host"] = hosts;
+            }),
+        ),
         ("methods of the wrong type", edit(&|spec| spec["rules"][0]["matches"][0]["methods"] = json!("PUT"))),
         (
             "headers that are none",

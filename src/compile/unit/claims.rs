@@ -130,7 +130,7 @@ fn beginning(value: &str) -> PathMatch {
 }
 
 fn of_conditions(written: &api::Match, at: &At<'_>, notes: &mut Notes) -> (Conditions, Result<(), Code>) {
-    let methods: Option<Vec<Method>> = written.methods.iter().map(|method| method.parse().ok()).collect();
+    let methods: Option<Vec<Method>> = written.methods.iter().map(|method| method_condition(method)).collect();
     let headers = written.headers.iter().map(|header| header_condition(&header.name, &header.value)).collect();
     let headers: Option<Vec<(HeaderName, HeaderValue)>> = headers;
     let mut outcome = Ok(());
@@ -148,7 +148,17 @@ fn of_conditions(written: &api::Match, at: &At<'_>, notes: &mut Notes) -> (Condi
     (conditions, outcome)
 }
 
+/// A method as the schema has it. `get` is a method to HTTP too, but no request has it, so that it would claim nothing.
+fn method_condition(method: &str) -> Option<Method> {
+    let is_upper = method.bytes().all(|byte| byte.is_ascii_uppercase() || byte == b'-');
+    is_upper.then(|| method.parse().ok())?
+}
+
+/// A header as the schema has it: a value with blanks around it is in no request, and would claim nothing.
 fn header_condition(name: &str, value: &str) -> Option<(HeaderName, HeaderValue)> {
+    if value.trim_ascii() != value {
+        return None;
+    }
     Some((name.parse().ok()?, HeaderValue::from_str(value).ok()?))
 }
 
@@ -261,7 +271,8 @@ fn salvage_conditions(written: &Map<String, Value>) -> Option<Conditions> {
         Some(Value::Array(items)) => Some(items.as_slice()),
         Some(_) => None,
     };
-    let methods: Option<Vec<Method>> = items("methods")?.iter().map(|method| method.as_str()?.parse().ok()).collect();
+    let methods: Option<Vec<Method>> =
+        items("methods")?.iter().map(|method| method_condition(method.as_str()?)).collect();
     let headers: Option<Vec<_>> = items("headers")?.iter().map(salvage_header).collect();
     Some(sorted(methods?, headers?))
 }
@@ -316,6 +327,11 @@ mod tests {
             // Methods and headers that cannot be read are no condition, nor is the other of the two then.
             (json!({"path": {"value": "/a"}, "methods": "GET"}), "^/a [] 0 part"),
             (json!({"path": {"value": "/a"}, "methods": ["G T"]}), "^/a [] 0 part"),
+            // Both are well-formed to HTTP, and in no request.
+            (json!({"path": {"value": "/a"}, "methods": ["get"]}), "^/a [] 0 part"),
+            (json!({"path": {"value": "/a"}, "methods": ["Get", "PUT"]}), "^/a [] 0 part"),
+            (json!({"path": {"value": "/a"}, "headers": [{"name": "A", "value": " b"}]}), "^/a [] 0 part"),
+            (json!({"path": {"value": "/a"}, "headers": [{"name": "A", "value": "b "}]}), "^/a [] 0 part"),
             (json!({"path": {"value": "/a"}, "methods": ["GET"], "headers": [{"name": "A"}]}), "^/a [] 0 part"),
             (json!({"methods": ["GET"], "headers": [{"name": "A", "value": "b", "type": "x"}]}), "^/ [] 0 part"),
             (json!({"path": {"value": "/a"}, "method": ["GET"]}), "^/a [] 0 part"),

@@ -44,15 +44,21 @@ fn host(text: &str) -> Option<HostPattern> {
     Some(if wildcard { HostPattern::Below(name.into()) } else { HostPattern::Exact(name.into()) })
 }
 
-/// The hosts of an object that is not well-formed, as far as they can be read. For hosts that cannot be read, nothing can
-/// be claimed: requests to them go where they would go without this object.
+/// The hosts of an object that is not well-formed, as far as they can be read: also one host that should have been a list
+/// of one, or stands under `host`. For hosts that cannot be read, nothing can be claimed: requests to them go where they
+/// would go without this object.
 pub(super) fn salvage(spec: Option<&Value>, settings: &Settings) -> Vec<(usize, HostPattern)> {
-    let Some(written) = spec.and_then(|spec| spec.get("hosts")?.as_array()) else { return Vec::new() };
+    let written = spec.and_then(|spec| spec.get("hosts").filter(|hosts| !hosts.is_null()).or_else(|| spec.get("host")));
+    let written = match written {
+        Some(Value::Array(written)) => written.as_slice(),
+        Some(one @ Value::String(_)) => std::slice::from_ref(one),
+        Some(_) | None => return Vec::new(),
+    };
     if written.is_empty() && settings.hosts_without_names {
         return vec![(0, HostPattern::Any)];
     }
     let mut hosts: Vec<(usize, HostPattern)> = Vec::new();
-    for (index, host) in written.iter().map(|text| text.as_str().and_then(host)).enumerate() {
+    for (index, host) in written.iter().map(|text| text.as_str().and_then(|text| host(text.trim_ascii()))).enumerate() {
         if let Some(host) = host.filter(|host| hosts.iter().all(|(_, other)| other != host)) {
             hosts.push((index, host));
         }

@@ -138,6 +138,8 @@ fn replies_without_a_body_leave_the_connections_usable() {
     for (method, reply, length) in [
         ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n", Some("1000")),
         ("HEAD", "HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n", None),
+        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: 5\r\nContent-Length: 6\r\n\r\n", None),
+        ("HEAD", "HTTP/1.1 200 OK\r\nContent-Length: -1\r\n\r\n", None),
         ("GET", "HTTP/1.1 204 No Content\r\n\r\n", None),
         ("GET", "HTTP/1.1 304 Not Modified\r\nContent-Length: 1000\r\nETag: \"a\"\r\n\r\n", None),
         ("GET", "HTTP/1.1 304 Not Modified\r\nETag: \"a\"\r\n\r\n", None),

@@ -1,7 +1,8 @@
 //! Finds header fields that claim an identity, however a client spells them.
 //!
-//! CGI, WSGI and Rack turn `-` into `_` before the application sees a name, so that `X_Subject` arrives there as
-//! `X-Subject` does. Both spellings, and every mixture, are one name here.
+//! CGI, WSGI and Rack turn `-` into `_` before the application sees a name, and some servers whatever is no letter and no
+//! digit, so that `X_Subject` and `X.Subject` arrive there as `X-Subject` does. All spellings, and every mixture, are one
+//! name here.
 
 use std::cmp::Ordering;
 
@@ -14,7 +15,7 @@ const OF_CERTIFICATES: [&str; 3] = ["client-cert", "client-cert-chain", "x-forwa
 /// those by which a proxy would vouch for a client's certificate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdentityHeaders {
-    /// Lower case, with `-` for `_`; in order, each once.
+    /// Lower case, with `-` for whatever is no letter and no digit; in order, each once.
     names: Vec<Box<str>>,
     /// Bit n is set when a name has n bytes, bit 63 for all that are longer: most fields of a request are ruled out by
     /// their length.
@@ -31,7 +32,8 @@ impl IdentityHeaders {
     /// The set of these names, and those that are always in it.
     pub fn new<'a>(names: impl IntoIterator<Item = &'a HeaderName>) -> Self {
         let names = names.into_iter().map(HeaderName::as_str).chain(OF_CERTIFICATES);
-        let mut names: Vec<Box<str>> = names.map(|name| name.replace('_', "-").into_boxed_str()).collect();
+        let mut names: Vec<Box<str>> =
+            names.map(|name| name.bytes().map(|byte| char::from(plain(byte))).collect()).collect();
         names.sort_unstable();
         names.dedup();
         let lengths = names.iter().fold(0, |lengths, name| lengths | length_bit(name.len()));
@@ -49,7 +51,12 @@ fn length_bit(length: usize) -> u64 {
     1 << length.min(63)
 }
 
-/// The order of names once `_` is `-`. A [`HeaderName`] is in lower case already.
+/// What a byte of a name comes to.
+const fn plain(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() { byte } else { b'-' }
+}
+
+/// The order of names once they are plain. A [`HeaderName`] is in lower case already.
 fn compare(known: &str, name: &str) -> Ordering {
-    known.bytes().cmp(name.bytes().map(|byte| if byte == b'_' { b'-' } else { byte }))
+    known.bytes().cmp(name.bytes().map(plain))
 }

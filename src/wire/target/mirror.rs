@@ -55,9 +55,12 @@ impl<'a> Mirror<'a> {
         }
     }
 
+    /// What was written; borrowed only if it is the source to its last byte, since who sees a borrowed text takes the
+    /// source for it.
     pub(super) fn finish(self) -> Cow<'a, str> {
         match self.written {
-            Written::Same(length) => Cow::Borrowed(self.source.get(..length).unwrap_or_default()),
+            Written::Same(length) if length == self.source.len() => Cow::Borrowed(self.source),
+            Written::Same(length) => Cow::Owned(self.source.get(..length).unwrap_or_default().to_owned()),
             Written::Other(text) => Cow::Owned(text),
         }
     }

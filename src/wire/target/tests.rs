@@ -189,6 +189,13 @@ fn a_common_target_is_borrowed() {
     }
     let target = Target::parse(&Method::GET, "/a//b?x", &host(), TargetPolicy::default()).unwrap();
     assert!(!target.is_unchanged());
+    // The one form is the beginning of what was sent: still, sending that on would send what nothing was matched with.
+    for raw in ["/admin/..", "/admin/../", "/a/.", "/a//", "///", "/a/b/../../a", "/a/b/../b", "/a/./?x"] {
+        let uri: Uri = raw.parse().unwrap();
+        let target = Target::from_uri(&Method::GET, &uri, &host(), TargetPolicy::default()).unwrap();
+        assert!(!target.is_unchanged(), "{raw}");
+    }
+    let target = Target::parse(&Method::GET, "/a//b?x", &host(), TargetPolicy::default()).unwrap();
     assert!(matches!(target.query, Some(Cow::Borrowed("x"))));
 }
 
@@ -306,5 +313,7 @@ proptest! {
         let second = Target::parse(&Method::GET, &again, &host, policy);
         prop_assert_eq!(second.as_ref(), Ok(&target));
         prop_assert!(second.unwrap().is_unchanged());
+        // Of an absolute URI nothing but path and query is sent, an empty path as `/`.
+        prop_assert!(!raw.starts_with('/') || target.is_unchanged() == (again == raw), "{raw} is sent as {again}");
     }
 }
