@@ -54,7 +54,7 @@ async fn a_bad_file_is_told_of_and_the_good_one_is_served() {
         ("an unknown kind", with("kind: ApiRoute", "kind: ApiRout"), "UnknownKind", Err(404)),
         ("an unknown version", with("v1alpha1", "v1"), "UnknownKind", Err(404)),
         ("an unknown field", with("auth:", "oauth: {}\n    auth:"), "UnknownField", Ok(())),
-        ("a value of another type", with("[api.example.com]", "api.example.com"), "InvalidValue", Err(404)),
+        ("a value of another type", with("[api.example.com]", "api.example.com"), "InvalidValue", Ok(())),
         (
             "a policy that is not there",
             with("anonymous: true", "tokens: [{policyRef: {name: nobody}}]"),

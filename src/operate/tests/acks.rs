@@ -1,3 +1,5 @@
+//! What a replica reports of itself, and how it is read.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{policy, read, route};

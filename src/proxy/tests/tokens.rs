@@ -41,6 +41,12 @@ impl Guarded {
         Self { upstream, gateway, client, server: None }
     }
 
+    /// Lets time go on, which ends what is idle, and connects anew.
+    fn advance(&mut self, time: Duration) {
+        self.gateway.advance(time);
+        self.client = self.gateway.connect();
+    }
+
     /// The answer to a GET with these fields.
     fn ask(&mut self, fields: &str) -> Message {
         self.ask_for("GET", "/a", fields).0
@@ -54,6 +60,8 @@ impl Guarded {
             if self.client.is_closed() || !self.client.arrived().is_empty() {
                 break self.client.read_head();
             }
+            // A link that had waited too long was closed by the gateway.
+            self.server.take_if(|server| server.is_closed());
             self.server = self.server.take().or_else(|| self.upstream.try_accept());
             let Some(server) = &mut self.server else { continue };
             if !server.is_closed() && !server.arrived().is_empty() {
@@ -395,7 +403,7 @@ fn a_source_that_keeps_forging_is_held_back_and_known_tokens_are_not() {
     });
     assert_eq!(guarded.bearer(&expired).status(), 401);
     assert_eq!(guarded.bearer(&known).status(), 200);
-    guarded.gateway.advance(Duration::from_secs(1));
+    guarded.advance(Duration::from_secs(1));
     assert_eq!(guarded.bearer(&new).status(), 200);
     assert!(guarded.gateway.metrics().contains("bearward_signature_checks_limited_total 1\n"));
 }
@@ -430,9 +438,9 @@ fn a_verified_token_is_known_and_everything_but_its_signature_is_checked_again()
     });
     assert_eq!(guarded.bearer(&token).status(), 200);
     // Row 116: it expires in the cache, leeway included.
-    guarded.gateway.advance(Duration::from_secs(629));
+    guarded.advance(Duration::from_secs(629));
     assert_eq!(guarded.bearer(&token).status(), 200);
-    guarded.gateway.advance(Duration::from_secs(1));
+    guarded.advance(Duration::from_secs(1));
     assert_eq!(guarded.bearer(&token).status(), 401);
     let reasons: Vec<_> = guarded.gateway.stop().iter().map(|line| line["reason"].clone()).collect();
     assert_eq!(reasons[2], "bad_signature");
