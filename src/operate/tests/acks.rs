@@ -1,3 +1,5 @@
+//! What a replica says of itself survives its annotations, and is read with doubt.
+
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::{policy, read, route};
