@@ -1,4 +1,4 @@
-//! What a replica reports of itself, and how it is read.
+//! What a replica says of itself survives its annotations, and is read with doubt.
 
 use std::collections::{BTreeMap, BTreeSet};
 

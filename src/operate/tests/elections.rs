@@ -1,3 +1,5 @@
+//! One leads at a time: when a Lease is taken, renewed and lost.
+
 use std::time::Duration;
 
 use crate::clock::Tick;

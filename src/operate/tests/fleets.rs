@@ -1,3 +1,5 @@
+//! Who is ready, and what has moved.
+
 use std::time::Duration;
 
 use serde_json::{Map, Value, json};

@@ -1,3 +1,5 @@
+//! Each object once, no faster than allowed, and only where versions compare.
+
 use std::time::Duration;
 
 use super::route;

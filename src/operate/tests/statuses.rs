@@ -1,3 +1,5 @@
+//! What status says of a verdict and of the replicas that do or do not enforce it.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

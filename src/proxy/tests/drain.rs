@@ -22,19 +22,27 @@ fn a_drain_with_nothing_to_do_is_done_at_once() {
 fn a_request_under_way_is_finished_and_its_client_told_that_the_connection_ends() {
     let upstream = Upstream::start();
     let mut gateway = Gateway::start(open_to(upstream.address()));
-    let mut client = gateway.connect();
-    client.send(GET);
+    let (mut idle, mut client) = (gateway.connect(), gateway.connect());
+    idle.send(GET);
     let mut server = upstream.accept();
     server.read_message();
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    idle.read_message();
+    client.send(GET);
+    server.read_message();
     let draining = gateway.begin_drain(GRACE);
-    gateway.advance(Duration::from_secs(20));
+    // The end of an idle connection shows that the thread has been told.
+    while !idle.is_closed() {
+        gateway.advance(Duration::from_millis(100));
+    }
+    gateway.advance(Duration::from_secs(15));
     server.send("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok");
     let reply = client.read_message();
     assert_eq!((reply.text(), reply.field("connection")), ("ok", Some("close")));
     client.finish();
     client.expect_close();
     gateway.advance_until_drained(&draining, Duration::from_secs(5));
-    assert_eq!(verdicts(&gateway.stop()), [(200, "")]);
+    assert_eq!(verdicts(&gateway.stop()), [(200, ""), (200, "")]);
 }
 
 #[test]

@@ -1,3 +1,5 @@
+//! Documents become objects, and progress says what each watch has come to.
+
 use std::collections::BTreeSet;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! What is on the board after each publication, and who is told.
+
 use std::collections::BTreeMap;
 use std::sync::Arc;
 

@@ -1,3 +1,5 @@
+//! How a watch goes on after each way in which it can fail.
+
 use std::sync::Arc;
 use std::time::Duration;
 
