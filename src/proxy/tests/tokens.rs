@@ -61,7 +61,7 @@ impl Guarded {
                 break self.client.read_head();
             }
             // A link that had waited too long was closed by the gateway.
-            self.server.take_if(|server| server.is_closed());
+            self.server.take_if(End::is_closed);
             self.server = self.server.take().or_else(|| self.upstream.try_accept());
             let Some(server) = &mut self.server else { continue };
             if !server.is_closed() && !server.arrived().is_empty() {
