@@ -114,8 +114,9 @@ pub struct RequestInput<'a> {
     pub query: &'a str,
     /// The head's fields.
     pub headers: &'a http::HeaderMap,
-    /// The client, after trusted proxies.
-    pub ip: IpAddr,
+    /// The client, after trusted proxies; `None` where a trusted proxy does not say whom it speaks for. Reading it is an
+    /// error then: nobody is taken for the proxy that hides him.
+    pub ip: Option<IpAddr>,
 }
 
 /// A compiled rule. Evaluating it never aborts, and takes [`MAX_STEPS`] at most.

@@ -40,7 +40,7 @@ fuzz_target!(|data: &str| {
             path: "/orders/42",
             query: "debug=1&name=J%C3%BCrgen+K&tag=a&tag=b&flag",
             headers: &headers,
-            ip: [10, 1, 2, 3].into(),
+            ip: Some([10, 1, 2, 3].into()),
         },
     };
     assert_eq!(rule.holds(&inputs), rule.holds(&inputs), "the same inputs, another answer");

@@ -134,7 +134,7 @@ impl<'a> Run<'a> {
             Input::Path => Value::text(request.path),
             Input::Ip => {
                 self.make(0)?;
-                Value::made(request.ip.to_string())
+                Value::made(request.ip.ok_or(EvalError::Missing)?.to_string())
             }
             Input::Headers => Value::Map(Map::Headers(request.headers)),
             Input::Query => Value::Map(Map::Query(request.query)),

@@ -78,7 +78,7 @@ impl World {
                 path: "/orders/42",
                 query: &self.query,
                 headers: &self.headers,
-                ip: IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3)),
+                ip: Some(IpAddr::V4(Ipv4Addr::new(10, 1, 2, 3))),
             },
         }
     }

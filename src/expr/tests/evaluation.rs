@@ -48,6 +48,16 @@ fn claims_are_read_in_place() {
 }
 
 #[test]
+fn a_client_that_a_proxy_hides_has_no_address() {
+    let world = World::new();
+    let mut inputs = world.inputs();
+    inputs.request.ip = None;
+    for source in ["request.ip == '10.1.2.3'", "request.ip == ''", "request.ip != '10.1.2.3'"] {
+        assert_eq!(Rule::compile(source).unwrap().holds(&inputs), Err(EvalError::Missing), "{source}");
+    }
+}
+
+#[test]
 fn the_token_and_the_request_are_as_declared() {
     check(&[
         ("token.policy == 'partners'", NO),

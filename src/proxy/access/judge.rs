@@ -91,7 +91,7 @@ impl<'a> Judge<'a> {
                 path: exchange.path(),
                 query: self.received.query().unwrap_or_default(),
                 headers: &head.headers,
-                ip: exchange.client,
+                ip: self.received.way.client,
             },
         }
     }

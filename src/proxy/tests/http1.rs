@@ -16,7 +16,7 @@ fn a_request_is_written_anew_and_its_reply_comes_back() {
     let mut client = gateway.connect();
     client.send(
         "GET /a/./b//c?x=%41 HTTP/1.1\r\nHost: API.Example.com.\r\nAccept: */*\r\nConnection: x-private\r\n\
-         X-Private: 1\r\nX-Forwarded-For: 6.6.6.6\r\nX_Real_IP: 6.6.6.6\r\nX-Request-Id: mine\r\n\
+         X-Private: 1\r\nX-Original-URL: /admin\r\nX-Rewrite-URL: /admin\r\nX-Forwarded-For: 6.6.6.6\r\nX_Real_IP: 6.6.6.6\r\nX-Request-Id: mine\r\n\
          traceparent: 00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01\r\n\r\n",
     );
     let mut server = upstream.accept();
