@@ -115,6 +115,5 @@ fn redirect() -> Action {
         scheme: None,
         authority: Some(http::uri::Authority::from_static("elsewhere.example.com")),
         path: None,
-        whole: None,
     })
 }
