@@ -44,7 +44,7 @@ $(TOOLS)/bin/cargo-deny:
 	@echo '== cargo-deny (built once)'
 	$(CARGO) install cargo-deny --locked --root $(TOOLS) --version '^0.20' --quiet
 
-bench: ## instruction counts, and CPU time beside nginx and Envoy; writes docs/performance.md's tables
+bench: ## instruction counts, and CPU time beside nginx and Envoy, whose table it writes into docs/performance.md
 	benches/run.sh
 
 bless: ## rewrite the generated files that tests/golden compares

