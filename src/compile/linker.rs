@@ -53,6 +53,12 @@ struct Edit {
     add: Vec<Arc<Route>>,
 }
 
+/// Who was in force in a slot, and who is now.
+struct Turn {
+    before: Option<Arc<Route>>,
+    now: Option<Arc<Route>>,
+}
+
 impl Linker {
     /// Replaces the placements of `owner`. Gives the other objects that came into force, or lost their slot to somebody else.
     pub(super) fn relink(&mut self, owner: &ObjectKey, before: &[Placement], now: &[Placement]) -> BTreeSet<ObjectKey> {
@@ -64,14 +70,35 @@ impl Linker {
             edits.entry(&placement.slot).or_default().add.push(Arc::clone(&placement.route));
         }
         let mut concerned = BTreeSet::new();
+        let mut turns = Vec::new();
         for (slot, edit) in edits {
-            self.edit(slot, edit, owner, &mut concerned);
+            turns.extend(self.edit(slot, edit, owner, &mut concerned).map(|turn| (slot, turn)));
+        }
+        // Out before in: a match whose conditions were edited leaves one slot and enters another of the same path with
+        // the same rank, by which the table tells routes apart.
+        for (slot, turn) in &turns {
+            if let Some(before) = &turn.before {
+                self.hosts.remove(&slot.host, &slot.path, before);
+            }
+        }
+        for (slot, turn) in turns {
+            if let Some(now) = turn.now {
+                self.hosts.insert(&slot.host, &slot.path, now);
+            }
+            self.touched.insert(slot.host.clone());
         }
         concerned.remove(owner);
         concerned
     }
 
-    fn edit(&mut self, slot: &Slot, edit: Edit, owner: &ObjectKey, concerned: &mut BTreeSet<ObjectKey>) {
+    /// Edits one slot; gives what the table has to follow, if anything.
+    fn edit(
+        &mut self,
+        slot: &Slot,
+        edit: Edit,
+        owner: &ObjectKey,
+        concerned: &mut BTreeSet<ObjectKey>,
+    ) -> Option<Turn> {
         let contenders = self.slots.entry(slot.clone()).or_default();
         let before = contenders.values().next().map(|first| Arc::clone(&first.route));
         for rank in edit.remove {
@@ -88,17 +115,11 @@ impl Linker {
         };
         if !is_same {
             concerned.extend(contenders.values().map(|contender| contender.owner.clone()));
-            if let Some(before) = before {
-                self.hosts.remove(&slot.host, &slot.path, &before);
-            }
-            if let Some(now) = now {
-                self.hosts.insert(&slot.host, &slot.path, now);
-            }
-            self.touched.insert(slot.host.clone());
         }
         if contenders.is_empty() {
             self.slots.remove(slot);
         }
+        (!is_same).then_some(Turn { before, now })
     }
 
     /// The route that is in force in the slot of `placement`, unless it is `placement` itself.

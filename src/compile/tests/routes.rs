@@ -293,3 +293,18 @@ fn a_model_is_no_url() {
         assert_eq!((&**strip, credential.is_none(), access.is_none()), ("", true, true));
     });
 }
+
+/// Each edit is tried many times: in which order slots are looked at is random.
+#[test]
+fn an_edit_of_conditions_alone_takes_nothing_out_of_the_table() {
+    let of = |method: &str| spec(&json!({"matches": [{"path": {"value": "/orders"}, "methods": [method]}]}));
+    let mut stage = Stage::of([route("shop/a", &of("GET"))]);
+    for _ in 0..20 {
+        for (method, other) in [("POST", "GET"), ("GET", "POST")] {
+            stage.put(route("shop/a", &of(method)));
+            assert!(stage.find(&format!("{method} a.example.com/orders/7")).is_some());
+            assert!(stage.find(&format!("{other} a.example.com/orders/7")).is_none());
+            assert_eq!(stage.difference(), [""; 0]);
+        }
+    }
+}
