@@ -1,13 +1,14 @@
 //! Deadlines of one data thread: cheap to set a hundred thousand times a second, seldom reached.
 //!
 //! ```text
-//! slots:  [ at │ waker ] [ at │ waker ] [ free ] …         one per connection and per waiting request
+//! slots:  [ at │ due │ waker ] [ at │ due │ waker ] [ free ] …         one per connection and per waiting request
 //! keeper: sleeps until the earliest `at`, at least RESOLUTION, then wakes every slot whose time has come
 //! ```
 //!
-//! Setting a deadline writes one cell. A timer wheel would keep order on every change; here nearly every deadline is
-//! moved on before it is reached, so the order is found only when something may be due: one pass over all slots, at most
-//! once per [`RESOLUTION`]. A deadline is therefore met up to that much late, and never early.
+//! Setting a deadline writes one cell, and asking for it reads one: only the keeper looks at the clock. A timer wheel
+//! would keep order on every change; here nearly every deadline is moved on before it is reached, so the order is found
+//! only when something may be due: one pass over all slots, at most once per [`RESOLUTION`]. A deadline is therefore met
+//! up to that much late, and never early.
 
 use std::cell::{Cell, RefCell};
 use std::rc::Rc;
@@ -35,9 +36,16 @@ pub(super) struct Deadlines {
     over: Cell<bool>,
 }
 
+#[derive(Debug)]
 struct Slot {
     at: Tick,
+    /// The keeper has seen that the time has come.
+    is_due: bool,
     waker: Option<Waker>,
+}
+
+impl Slot {
+    const UNSET: Self = Self { at: NEVER, is_due: false, waker: None };
 }
 
 /// One deadline; bounded by what owns it: a connection or a request.
@@ -63,7 +71,7 @@ impl Deadlines {
     pub(super) fn create(self: &Rc<Self>) -> Deadline {
         let slot = self.free.borrow_mut().pop().unwrap_or_else(|| {
             let mut slots = self.slots.borrow_mut();
-            slots.push(Slot { at: NEVER, waker: None });
+            slots.push(Slot::UNSET);
             slots.len() - 1
         });
         Deadline { owner: Rc::clone(self), slot }
@@ -115,9 +123,10 @@ impl Deadlines {
         for slot in self.slots.borrow_mut().iter_mut() {
             if slot.at > now {
                 earliest = earliest.min(slot.at);
-            } else if let Some(waker) = slot.waker.take() {
-                due.push(waker);
+                continue;
             }
+            slot.is_due = true;
+            due.extend(slot.waker.take());
         }
         // Never more than one pass per resolution, however close together deadlines lie.
         self.earliest.set(earliest.max(now + RESOLUTION));
@@ -135,6 +144,7 @@ impl Deadline {
     pub(super) fn set_at(&self, at: Tick) {
         if let Some(slot) = self.owner.slots.borrow_mut().get_mut(self.slot) {
             slot.at = at;
+            slot.is_due = false;
         }
         if at < self.owner.earliest.get() {
             self.owner.earliest.set(at);
@@ -156,6 +166,7 @@ impl Deadline {
     pub(super) fn clear(&self) {
         if let Some(slot) = self.owner.slots.borrow_mut().get_mut(self.slot) {
             slot.at = NEVER;
+            slot.is_due = false;
         }
     }
 
@@ -163,7 +174,7 @@ impl Deadline {
     pub(super) fn poll(&self, context: &mut Context<'_>) -> Poll<()> {
         let mut slots = self.owner.slots.borrow_mut();
         let Some(slot) = slots.get_mut(self.slot) else { return Poll::Pending };
-        if slot.at != NEVER && slot.at <= self.owner.clock.tick() {
+        if slot.is_due {
             return Poll::Ready(());
         }
         match &mut slot.waker {
@@ -177,7 +188,7 @@ impl Deadline {
 impl Drop for Deadline {
     fn drop(&mut self) {
         if let Some(slot) = self.owner.slots.borrow_mut().get_mut(self.slot) {
-            *slot = Slot { at: NEVER, waker: None };
+            *slot = Slot::UNSET;
         }
         self.owner.free.borrow_mut().push(self.slot);
     }

@@ -207,7 +207,8 @@ impl Exchange {
 
 impl Drop for Exchange {
     fn drop(&mut self) {
-        let duration = self.worker.tick().since(self.started);
+        let now = self.worker.tick();
+        let duration = now.since(self.started);
         let (status, reason) = self.verdict();
         let rule = self.chain.as_ref().map_or_else(|| self.worker.no_rule(), |chain| chain.rule());
         let mut digits = [0; 16];
@@ -233,7 +234,7 @@ impl Drop for Exchange {
         // A request that was served in spite of its spoofed header was not refused.
         let reason = if reason == "spoofed_header" { "" } else { reason };
         self.worker.counters().request(Outcome { rule, status, reason, duration, token: self.token });
-        self.session.end();
+        self.session.end(now);
     }
 }
 

@@ -67,7 +67,7 @@ pub(super) async fn forward(
     let patience = Patience::start(deadline, exchange.started(), timeouts.request, timeouts.idle);
     let mut call = Call::new(Rc::clone(worker), upstream, patience, timeouts.connect);
 
-    let mut request = Request::from_parts(head, body);
+    let mut request = Request::from_parts(*head, body);
     for attempt in 0..ATTEMPTS {
         let place = call.pick()?;
         exchange.upstream = Some(place.address);

@@ -2,8 +2,8 @@
 //!
 //! hyper's client comes as two halves: a sender, and a connection future that somebody must poll. Usually the latter is
 //! spawned, and every request then wakes two tasks and back. Here the request polls both, so that a request is one task
-//! from the client's socket to the endpoint's and back; an idle link is polled by nobody, and asked for its health when
-//! it is taken out again. The sender and the body are polled with a waker that does nothing: only the connection, polled
+//! from the client's socket to the endpoint's and back; an idle link is polled by nobody: that its
+//! endpoint has closed it shows when the next request is given to it, which comes back unsent. The sender and the body are polled with a waker that does nothing: only the connection, polled
 //! in the same breath, can make them ready.
 
 use std::future::Future;
@@ -25,7 +25,8 @@ use crate::transport::Stream;
 /// A connection to an endpoint on which one request at a time is sent.
 pub(super) struct Link {
     sender: http1::SendRequest<RequestBody>,
-    connection: http1::Connection<TokioIo<Stream>, RequestBody>,
+    /// `None` once it has ended: then it has let go of what it had not sent.
+    connection: Option<http1::Connection<TokioIo<Stream>, RequestBody>>,
     /// Since when it has waited in the pool; `None` while in use for the first time.
     pub(super) idle_since: Option<Tick>,
 }
@@ -47,13 +48,13 @@ impl Link {
     pub(super) async fn new(stream: Stream, limits: Limits) -> hyper::Result<Box<Self>> {
         let (sender, connection) =
             http1::Builder::new().max_buf_size(limits.buffer_bytes).handshake(TokioIo::new(stream)).await?;
-        Ok(Box::new(Self { sender, connection, idle_since: None }))
+        Ok(Box::new(Self { sender, connection: Some(connection), idle_since: None }))
     }
 
     /// Whether the last exchange is over and the endpoint still listens. Notices a close that the kernel has reported.
     pub(super) fn is_reusable(&mut self) -> bool {
-        let mut context = Context::from_waker(Waker::noop());
-        Pin::new(&mut self.connection).poll(&mut context).is_pending() && self.sender.is_ready()
+        poll_connection(&mut self.connection, &mut Context::from_waker(Waker::noop())).is_pending()
+            && self.sender.is_ready()
     }
 
     /// Sends `request`, which happens before the future is polled, and waits for the head of the reply.
@@ -68,7 +69,7 @@ impl Link {
         async move {
             let mut reply = std::pin::pin!(reply);
             std::future::poll_fn(|context| {
-                let ended = Pin::new(&mut *connection).poll(context).is_ready();
+                let ended = poll_connection(connection, context).is_ready();
                 match reply.as_mut().poll(&mut Context::from_waker(Waker::noop())) {
                     Poll::Ready(Ok(reply)) => Poll::Ready(Ok(reply)),
                     Poll::Ready(Err(mut error)) => Poll::Ready(Err(match error.take_message() {
@@ -97,7 +98,7 @@ impl Link {
             return ready;
         }
         // Whether the connection ended shows in the body.
-        let _ = Pin::new(&mut self.connection).poll(context);
+        let _ = poll_connection(&mut self.connection, context);
         Self::take_frame(body)
     }
 
@@ -105,6 +106,20 @@ impl Link {
     pub(super) fn take_frame(body: &mut Incoming) -> Poll<Option<hyper::Result<Frame<bytes::Bytes>>>> {
         Pin::new(body).poll_frame(&mut Context::from_waker(Waker::noop()))
     }
+}
+
+/// Moves what there is to move, and drops a connection that has ended: with it goes the request that it had not begun to
+/// send, back to whoever asked.
+fn poll_connection(
+    connection: &mut Option<http1::Connection<TokioIo<Stream>, RequestBody>>,
+    context: &mut Context<'_>,
+) -> Poll<()> {
+    let Some(open) = connection else { return Poll::Ready(()) };
+    let ended = Pin::new(open).poll(context).map(|_| ());
+    if ended.is_ready() {
+        *connection = None;
+    }
+    ended
 }
 
 /// Whether a connection ended before the first byte of a reply: the mark of one that was closed while it waited.

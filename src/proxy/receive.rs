@@ -19,7 +19,8 @@ use crate::wire::target::{Target, TargetError, TargetPolicy};
 
 /// A request whose head has one reading.
 pub(super) struct Received {
-    pub(super) head: Parts,
+    /// Boxed: it is large, and each stage hands it on.
+    pub(super) head: Box<Parts>,
     /// The Host field in its one form.
     pub(super) host: HeaderValue,
     pub(super) way: Forwarded,
@@ -60,7 +61,7 @@ pub(super) fn stages_of(chain: &Chain) -> Result<&Stages, Refusal> {
 
 impl Received {
     /// Reads host, target and way. What is ambiguous is refused, since the upstream might read it otherwise.
-    pub(super) fn read(worker: &Worker, exchange: &mut Exchange, head: Parts) -> Result<Self, Refusal> {
+    pub(super) fn read(worker: &Worker, exchange: &mut Exchange, head: Box<Parts>) -> Result<Self, Refusal> {
         let peer = exchange.peer();
         let is_trusted = peer.is_trusted();
         let way = Forwarded::of_request(peer, Scheme::Http, &head.headers, worker.trusted_proxies());

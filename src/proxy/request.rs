@@ -44,7 +44,7 @@ async fn serve(
     request: Request<Incoming>,
 ) -> Result<forward::Reply, Refusal> {
     let (head, body) = request.into_parts();
-    let received = Received::read(worker, exchange, head)?;
+    let received = Received::read(worker, exchange, Box::new(head))?;
     let matched = received.find_route(worker, exchange)?;
     let authenticated = access::authenticate(worker, exchange, matched).await?;
     let admitted = admit::admit(exchange, authenticated, body)?;

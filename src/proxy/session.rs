@@ -14,6 +14,7 @@ use tokio::net::TcpStream;
 use super::Limits;
 use super::deadline::{Deadline, Deadlines};
 use super::taking::Taking;
+use crate::clock::Tick;
 use crate::wire::forwarded::Peer;
 
 /// How long a client may go on sending after we have said our last word on its connection. Closing at once would reset
@@ -44,6 +45,8 @@ pub(super) struct Session {
     expired: Cell<bool>,
     /// Bytes were received since the last request began.
     heard: Cell<bool>,
+    /// A head has begun whose deadline is not set yet: most heads are whole before anybody waits for them.
+    head_begins: Cell<bool>,
     deadline: Deadline,
     deadlines: Rc<Deadlines>,
     /// Of the HTTP/2 stream that began last, until its task takes it.
@@ -64,6 +67,7 @@ impl Session {
             stalled: Cell::new(false),
             expired: Cell::new(false),
             heard: Cell::new(false),
+            head_begins: Cell::new(false),
             deadline,
             deadlines: Rc::clone(deadlines),
             newest: RefCell::default(),
@@ -96,6 +100,7 @@ impl Session {
     pub(super) fn begin(&self) -> Option<Rc<Taking>> {
         self.active.set(self.active.get().saturating_add(1));
         self.heard.set(false);
+        self.head_begins.set(false);
         if self.phase.replace(Phase::Serving) != Phase::Serving {
             self.deadline.clear();
         }
@@ -104,14 +109,14 @@ impl Session {
         taking
     }
 
-    /// A reply has been handed over, or given up.
-    pub(super) fn end(&self) {
+    /// A reply has been handed over, or given up, just now.
+    pub(super) fn end(&self, now: Tick) {
         let active = self.active.get().saturating_sub(1);
         self.active.set(active);
         if active == 0 && self.phase.get() == Phase::Serving {
             self.phase.set(Phase::Idle);
             self.stalled.set(false);
-            self.deadline.set(self.limits.idle_time);
+            self.deadline.set_at(now + self.limits.idle_time);
         }
     }
 
@@ -122,11 +127,15 @@ impl Session {
 
     /// Ready when the connection has used up its time.
     pub(super) fn poll_expired(&self, context: &mut Context<'_>) -> Poll<()> {
+        if self.head_begins.take() {
+            self.deadline.set(self.limits.head_time);
+        }
         self.deadline.poll(context)
     }
 
     /// Gives a connection this long for what it is doing.
     pub(super) fn close_within(&self, time: Duration) {
+        self.head_begins.set(false);
         self.deadline.set(time);
     }
 
@@ -149,7 +158,7 @@ impl Session {
         self.heard.set(true);
         if self.phase.get() == Phase::Idle && !self.is_http2() {
             self.phase.set(Phase::Head);
-            self.deadline.set(self.limits.head_time);
+            self.head_begins.set(true);
         }
     }
 
@@ -165,6 +174,7 @@ impl Session {
     /// The last word was said.
     fn linger(&self) {
         if self.phase.replace(Phase::Lingering) != Phase::Lingering {
+            self.head_begins.set(false);
             self.deadline.set(LINGER);
         }
     }

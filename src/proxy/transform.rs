@@ -24,7 +24,7 @@ use crate::wire::forwarded::Convention;
 
 /// A request that may be sent. Only this module makes one, only `forward` takes one.
 pub(super) struct Forwardable {
-    pub(super) head: Parts,
+    pub(super) head: Box<Parts>,
     pub(super) body: RequestBody,
     pub(super) upstream: Arc<Upstream>,
     pub(super) timeouts: Timeouts,

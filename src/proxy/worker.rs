@@ -48,6 +48,7 @@ pub(super) struct Worker {
     tasks: RefCell<Tasks>,
     tokens: TokenCache,
     no_rule: Arc<str>,
+    last_tick: Cell<Tick>,
 }
 
 impl Worker {
@@ -70,6 +71,7 @@ impl Worker {
             tasks: RefCell::default(),
             tokens: TokenCache::new(Arc::clone(&shared.tokens)),
             no_rule: "".into(),
+            last_tick: Cell::default(),
             shared,
         })
     }
@@ -249,12 +251,19 @@ impl Worker {
     }
 
     pub(super) fn tick(&self) -> Tick {
-        self.shared.clock.tick()
+        let tick = self.shared.clock.tick();
+        self.last_tick.set(tick);
+        tick
+    }
+
+    /// The last [`Self::tick`] that anybody asked for, for whom the time of this request is good enough.
+    pub(super) const fn last_tick(&self) -> Tick {
+        self.last_tick.get()
     }
 
     /// Wall and monotonic time of this moment.
     pub(super) fn now(&self) -> (UnixTime, Tick) {
-        (self.shared.clock.now(), self.shared.clock.tick())
+        (self.shared.clock.now(), self.tick())
     }
 }
 

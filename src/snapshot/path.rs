@@ -106,7 +106,8 @@ fn first<'a>(routes: &'a [Arc<Route>], head: &Parts) -> Option<&'a Arc<Route>> {
 
 /// The first segment, and what follows its slash.
 fn split(path: &str) -> (&str, Option<&str>) {
-    match path.split_once('/') {
+    let slash = path.bytes().position(|byte| byte == b'/');
+    match slash.and_then(|slash| Some((path.get(..slash)?, path.get(slash + 1..)?))) {
         Some((segment, tail)) => (segment, Some(tail)),
         None => (path, None),
     }

@@ -126,8 +126,13 @@ fn text(out: &mut Vec<u8>, name: &[u8], value: &str) {
     out.extend_from_slice(name);
     out.push(b'"');
     let mut plain = value.as_bytes();
-    // Nearly every value is plain: it is copied in one piece.
-    while let Some(place) = plain.iter().position(|byte| matches!(byte, b'"' | b'\\' | 0..0x20 | 0x7f)) {
+    // Nearly every value is plain: it is looked at in steps of many bytes, and copied in one piece.
+    if plain.iter().fold(true, |all, byte| all & is_plain(*byte)) {
+        out.extend_from_slice(plain);
+        out.push(b'"');
+        return;
+    }
+    while let Some(place) = plain.iter().position(|byte| !is_plain(*byte)) {
         let (before, rest) = plain.split_at(place);
         out.extend_from_slice(before);
         let Some((byte, after)) = rest.split_first() else { break };
@@ -138,6 +143,11 @@ fn text(out: &mut Vec<u8>, name: &[u8], value: &str) {
     }
     out.extend_from_slice(plain);
     out.push(b'"');
+}
+
+/// Whether a byte stands for itself in a JSON string, and on whatever shows it.
+const fn is_plain(byte: u8) -> bool {
+    !matches!(byte, b'"' | b'\\' | 0..0x20 | 0x7f)
 }
 
 const fn hex(nibble: u8) -> u8 {

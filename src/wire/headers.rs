@@ -41,7 +41,9 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     if !headers.keys().any(is_hop_by_hop) {
         return;
     }
-    if let header::Entry::Occupied(connection) = headers.entry(header::CONNECTION) {
+    if names_nothing(headers) {
+        headers.remove(header::CONNECTION);
+    } else if let header::Entry::Occupied(connection) = headers.entry(header::CONNECTION) {
         // Collected first: the names borrow from values that the map holds.
         let named: Vec<HeaderValue> = connection.remove_entry_mult().1.collect();
         for option in named.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
@@ -53,6 +55,18 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
     }
     keep_only_trailers(headers);
     remove_where(headers, |name| is_hop_by_hop(name) && *name != header::TE);
+}
+
+/// Whether `Connection` says only whether the connection stays, as nearly all that are sent do.
+fn names_nothing(headers: &HeaderMap) -> bool {
+    let mut fields = headers.get_all(header::CONNECTION).iter();
+    match (fields.next(), fields.next()) {
+        (Some(only), None) => {
+            let only = only.as_bytes();
+            only.eq_ignore_ascii_case(b"keep-alive") || only.eq_ignore_ascii_case(b"close")
+        }
+        (None | Some(_), _) => false,
+    }
 }
 
 fn keep_only_trailers(headers: &mut HeaderMap) {

@@ -20,8 +20,6 @@ const VALUE_BYTES: usize = 55;
 /// Where the span's id stands in [`TraceParent::to_bytes`].
 pub const SPAN_DIGITS: Range<usize> = 36..52;
 
-const HEX: &[u8; 16] = b"0123456789abcdef";
-
 /// Where a request stands in its trace.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct TraceParent {
@@ -152,8 +150,12 @@ fn hex<const N: usize>(text: &[u8]) -> Option<[u8; N]> {
 
 fn push_hex(text: &mut Vec<u8>, bytes: &[u8]) {
     for byte in bytes {
-        text.extend([byte >> 4, byte & 0xF].iter().filter_map(|digit| HEX.get(usize::from(*digit))));
+        text.extend_from_slice(&[digit(byte >> 4), digit(byte & 0xF)]);
     }
+}
+
+const fn digit(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
 }
 
 /// The id by which logs, the upstream and the client's support call name a request.

@@ -110,22 +110,29 @@ impl Call {
         &self,
         patience: &Patience,
         place: &InFlight,
-        request: Request<RequestBody>,
+        mut request: Request<RequestBody>,
     ) -> Result<(Box<Link>, Response<Incoming>), Failed> {
-        let waiting = place.endpoint.take();
-        let was_waiting = waiting.is_some();
-        let opened = match waiting {
-            Some(link) => Some(link),
-            // Boxed, as all that is seldom: a request carries the room for its whole way with it.
-            None => Box::pin(self.open_link(patience, place.address)).await?,
-        };
-        let Some(mut link) = opened else { return Err(Failed::BeforeSending(Box::new(request))) };
-        match link.exchange(request, patience).await {
-            Ok(reply) => Ok((link, reply)),
-            Err(LinkError::NotSent(request)) => Err(Failed::BeforeSending(request)),
-            Err(LinkError::TimeUp(why)) => Err(Failed::Final(time_up(why))),
-            Err(LinkError::Closed) if was_waiting => Err(Failed::Unprocessed),
-            Err(LinkError::Closed | LinkError::Broken) => Err(Failed::Final(broken())),
+        loop {
+            let waiting = place.endpoint.take();
+            let was_waiting = waiting.is_some();
+            let opened = match waiting {
+                Some(link) => Some(link),
+                // Boxed, as all that is seldom: a request carries the room for its whole way with it.
+                None => Box::pin(self.open_link(patience, place.address)).await?,
+            };
+            let Some(mut link) = opened else { return Err(Failed::BeforeSending(Box::new(request))) };
+            return match link.exchange(request, patience).await {
+                Ok(reply) => Ok((link, reply)),
+                // Closed while it waited: no attempt, since the endpoint saw nothing of the request.
+                Err(LinkError::NotSent(back)) if was_waiting => {
+                    request = *back;
+                    continue;
+                }
+                Err(LinkError::NotSent(back)) => Err(Failed::BeforeSending(back)),
+                Err(LinkError::TimeUp(why)) => Err(Failed::Final(time_up(why))),
+                Err(LinkError::Closed) if was_waiting => Err(Failed::Unprocessed),
+                Err(LinkError::Closed | LinkError::Broken) => Err(Failed::Final(broken())),
+            };
         }
     }
 
@@ -145,7 +152,8 @@ impl Call {
             first = frame.into_data().ok();
         }
         if incoming.is_end_stream() {
-            place.endpoint.put(link, self.worker.tick());
+            // As of when this thread last looked at its clock, which was not before the request came.
+            place.endpoint.put(link, self.worker.last_tick());
             return (head, Source::Whole(first.unwrap_or_default()));
         }
         let source = LinkSource::new(Rc::clone(&self.worker), (incoming, first), (link, place), patience, upload);

@@ -286,6 +286,36 @@ fn a_request_on_a_link_that_was_closed_is_sent_again_only_where_that_is_safe() {
 }
 
 #[test]
+fn links_that_were_closed_while_they_waited_cost_no_request_and_no_attempt() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::start(open_to(upstream.address()));
+    let mut clients: Vec<_> = (0..5).map(|_| gateway.connect()).collect();
+    let mut servers: Vec<_> = clients
+        .iter_mut()
+        .map(|client| {
+            client.send(GET);
+            let mut server = upstream.accept();
+            server.read_message();
+            server
+        })
+        .collect();
+    for (client, server) in clients.iter_mut().zip(&mut servers) {
+        server.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        client.read_message();
+    }
+    drop(servers);
+    let client = clients.first_mut().unwrap();
+    // By the time that this is answered, the thread has been told of the closed sockets.
+    client.send("GET /a HTTP/1.1\r\nHost: other.example.com\r\n\r\n");
+    assert_eq!(client.read_message().status(), 404);
+    client.send("POST /a HTTP/1.1\r\nHost: api.example.com\r\nContent-Length: 1\r\n\r\nx");
+    let mut server = upstream.accept();
+    assert_eq!(server.read_message().text(), "x");
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(client.read_message().status(), 200);
+}
+
+#[test]
 fn an_endpoint_that_takes_no_connection_is_passed_over() {
     // Bound and not listening: a connection to it is refused.
     let closed = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();

@@ -28,6 +28,11 @@ fn deadlines() -> (Arc<ManualClock>, Rc<Deadlines>) {
     (clock, deadlines)
 }
 
+/// What the keeper does when it wakes.
+fn keep(deadlines: &Deadlines) {
+    assert!(pin!(deadlines.keep()).poll(&mut Context::from_waker(Waker::noop())).is_pending());
+}
+
 const fn seconds(seconds: u64) -> Duration {
     Duration::from_secs(seconds)
 }
@@ -38,15 +43,19 @@ fn a_deadline_is_met_at_its_time_and_not_before() {
     let deadline = deadlines.create();
     let mut context = Context::from_waker(Waker::noop());
     clock.advance(seconds(1_000));
+    keep(&deadlines);
     assert!(deadline.poll(&mut context).is_pending(), "it was never set");
     deadline.set(seconds(10));
     clock.advance(Duration::from_millis(9_999));
+    keep(&deadlines);
     assert!(deadline.poll(&mut context).is_pending());
     clock.advance(Duration::from_millis(1));
+    keep(&deadlines);
     assert!(deadline.poll(&mut context).is_ready());
     deadline.clear();
     assert!(deadline.poll(&mut context).is_pending());
     deadline.set(Duration::ZERO);
+    keep(&deadlines);
     assert!(deadline.poll(&mut context).is_ready());
 }
 
@@ -60,6 +69,7 @@ fn a_slot_that_is_used_again_forgets_whom_it_woke() {
     drop(first);
     let second = deadlines.create();
     clock.advance(seconds(2));
+    keep(&deadlines);
     assert!(second.poll(&mut context).is_pending(), "the slot's old time came");
 }
 
@@ -94,8 +104,10 @@ fn a_deadline_that_is_moved_on_is_not_met_at_its_old_time() {
     clock.advance(seconds(9));
     deadline.set(seconds(10));
     clock.advance(seconds(9));
+    keep(&deadlines);
     assert!(deadline.poll(&mut context).is_pending());
     clock.advance(seconds(1));
+    keep(&deadlines);
     assert!(deadline.poll(&mut context).is_ready());
 }
 
@@ -128,6 +140,7 @@ fn patience_ends_without_bytes_or_at_its_fixed_end() {
                 patience.progress();
             }
             clock.advance(seconds(*passed));
+            keep(&deadlines);
             let polled = patience.poll(&mut Context::from_waker(Waker::noop()));
             assert_eq!(polled == Poll::Ready(TimeUp::Late), *up, "{name}, step {place}");
         }
@@ -141,11 +154,14 @@ fn the_bytes_of_an_upload_count() {
     let upload = Upload::default();
     let mut context = Context::from_waker(Waker::noop());
     clock.advance(seconds(9));
+    keep(&deadlines);
     upload.passed(1);
     assert!(patience.poll_with(Some(&upload), &mut context).is_pending());
     clock.advance(seconds(9));
+    keep(&deadlines);
     assert!(patience.poll_with(Some(&upload), &mut context).is_pending());
     clock.advance(seconds(10));
+    keep(&deadlines);
     assert_eq!(patience.poll_with(Some(&upload), &mut context), Poll::Ready(TimeUp::Late));
 }
 

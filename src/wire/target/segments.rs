@@ -8,6 +8,9 @@ use super::{PathParameters, TargetError};
 /// The path, which begins with `/` and is spelled in its one way, without dot segments and empty segments. A trailing
 /// slash stays: `/a/` and `/a` are different resources.
 pub(super) fn resolve(path: &str, parameters: PathParameters) -> Result<Cow<'_, str>, TargetError> {
+    if is_resolved(path) {
+        return Ok(Cow::Borrowed(path));
+    }
     let mut resolved = Mirror::of(path);
     resolved.push('/');
     let mut segments = path.split('/').skip(1).peekable();
@@ -28,6 +31,20 @@ pub(super) fn resolve(path: &str, parameters: PathParameters) -> Result<Cow<'_, 
         }
     }
     Ok(resolved.finish())
+}
+
+/// Whether a path is surely what [`resolve`] would make of it, which most are: one pass over its bytes.
+fn is_resolved(path: &str) -> bool {
+    let mut before = 0;
+    path.bytes().all(|byte| {
+        let is_plain = match byte {
+            b'/' | b'.' => before != b'/',
+            b';' | b'%' => false,
+            _ => true,
+        };
+        before = byte;
+        is_plain
+    })
 }
 
 /// A slash, where none is yet.
