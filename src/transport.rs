@@ -25,7 +25,7 @@ pub use fetch::{Document, FetchError, Fetched, Fetcher, Freshness, Get, Redirect
 pub use resolve::{
     FixedNames, MAX_TTL, MIN_TTL, Resolve, ResolveError, Resolved, ResolverSetupError, Resolving, SystemResolver,
 };
-pub use stream::Stream;
+pub use stream::{Stream, poll_write_gathered};
 pub use tls::{RootsError, client_config, client_config_trusting};
 pub use tunnel::{HttpProxy, HttpProxyError, TunnelError};
 pub use url::{Url, UrlError};

@@ -15,6 +15,7 @@ use super::Limits;
 use super::deadline::{Deadline, Deadlines};
 use super::taking::Taking;
 use crate::clock::Tick;
+use crate::transport::poll_write_gathered;
 use crate::wire::forwarded::Peer;
 
 /// How long a client may go on sending after we have said our last word on its connection. Closing at once would reset
@@ -230,7 +231,7 @@ impl AsyncWrite for ClientStream {
         context: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        let written = Pin::new(&mut self.stream).poll_write_vectored(context, slices);
+        let written = poll_write_gathered(Pin::new(&mut self.stream), context, slices);
         self.note(written)
     }
 

@@ -9,7 +9,7 @@ use arc_swap::ArcSwap;
 use serde_json::Value;
 use tokio::runtime::Runtime;
 
-use super::wire::End;
+use super::wire::{End, PATIENCE};
 use crate::clock::{Clock, ManualClock, UnixTime};
 use crate::proxy::{Limits, Listener, Parts, Proxy};
 use crate::snapshot::Snapshot;
@@ -165,6 +165,11 @@ impl Gateway {
             });
         });
         Draining { is_done, _tasks: tasks }
+    }
+
+    /// Waits for a drain to which no time passes.
+    pub(super) fn expect_drained(draining: &Draining) {
+        draining.is_done.recv_timeout(PATIENCE).expect("drained without a moment passing");
     }
 
     /// Lets time pass until a drain is done: how much passed.
