@@ -3,9 +3,9 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::{HOST, TRANSFER_ENCODING};
+use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, Version};
+use http::{HeaderValue, StatusCode, Version};
 
 use super::exchange::Exchange;
 use super::heads;
@@ -14,6 +14,7 @@ use super::refusal::Refusal;
 use super::worker::Worker;
 use crate::snapshot::{Backend, Chain, Stages};
 use crate::wire::forwarded::{Forwarded, Scheme};
+use crate::wire::headers::has_one_framing;
 use crate::wire::host::Host;
 use crate::wire::target::{Target, TargetError, TargetPolicy};
 
@@ -114,17 +115,6 @@ impl Received {
             heads::join_cookies(&mut self.head.headers);
         }
         Ok(Matched { received: self, chain, snapshot, point })
-    }
-}
-
-/// Whether the body has one coding, `chunked`, or a length. hyper would read a list that ends in `chunked` and hand over
-/// a body that is still coded; several fields of the same it would take as one.
-fn has_one_framing(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => true,
-        (Some(only), None) => only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
-        (Some(_), Some(_)) => false,
     }
 }
 

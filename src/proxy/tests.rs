@@ -1,6 +1,7 @@
 //! The specification of the data plane: tables for its pure parts, and bytes at its sockets.
 
 mod claims;
+mod codings;
 mod credential;
 mod drain;
 mod framing;

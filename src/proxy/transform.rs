@@ -2,10 +2,11 @@
 
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, HOST, HeaderMap};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, TE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{StatusCode, Uri, Version};
+use http::{HeaderValue, Method, StatusCode, Uri, Version};
+use http_body::Body;
 
 use super::access::Caller;
 use super::admit::Admitted;
@@ -18,7 +19,7 @@ use super::redirect;
 use super::refusal::Refusal;
 use super::worker::Worker;
 use crate::snapshot::{
-    Action, ApiKeyPlace, Backend, Chain, Credential, HostHeader, PathRewrite, Stages, Timeouts, Upstream,
+    Action, ApiKeyPlace, Backend, Chain, Credential, HostHeader, PathRewrite, Protocol, Stages, Timeouts, Upstream,
 };
 use crate::wire::forwarded::Convention;
 
@@ -71,10 +72,32 @@ pub(super) fn transform(worker: &Worker, exchange: &mut Exchange, admitted: Admi
         (None, HostHeader::FromClient) => host,
     };
     head.headers.insert(HOST, host);
+    frame(&head.method, &body, upstream.protocol, &mut head.headers);
     head.version = Version::HTTP_11;
     head.extensions = http::Extensions::new();
     let timeouts = stages.timeouts;
     Ok(Forwardable { head, body, upstream, timeouts, chain, _proof: () })
+}
+
+/// Says how the body is framed where hyper would not say it, or say it wrongly.
+fn frame(method: &Method, body: &RequestBody, protocol: Protocol, headers: &mut HeaderMap) {
+    if protocol == Protocol::H2c {
+        return;
+    }
+    // It would have to be named in `Connection` (RFC 9110, section 10.1.4), and trailers are asked for only by those who
+    // speak HTTP/2.
+    headers.remove(TE);
+    match body {
+        // RFC 9110, section 8.6: who expects a body wants to be told that there is none.
+        RequestBody::Empty if matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        // hyper leaves out the body of a GET or HEAD of which no length is known.
+        RequestBody::Streaming { .. } if body.size_hint().exact().is_none() => {
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        RequestBody::Empty | RequestBody::Streaming { .. } => {}
+    }
 }
 
 /// The path and query to send: as received where nothing changes, which costs a counter.

@@ -45,7 +45,8 @@ fn hop_by_hop_fields_go_no_further() {
         ("a Connection that names nothing", &[("connection", "\u{7f}@,()"), ("a", "b")], &[("a", "b")]),
         ("TE keeps trailers alone", &[("te", "gzip;q=0.5, Trailers")], &[("te", "trailers")]),
         ("TE without trailers", &[("te", "gzip"), ("te", "deflate")], &[]),
-        ("TE named by Connection", &[("connection", "te"), ("te", "trailers")], &[]),
+        ("TE named by Connection", &[("connection", "x, TE"), ("te", "trailers")], &[("te", "trailers")]),
+        ("TE named by Connection without trailers", &[("connection", "te"), ("te", "gzip")], &[]),
     ] {
         let mut map = HeaderMap::new();
         for (name, value) in before {
