@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use http::header::HOST;
 use http::request::Parts;
-use http::{HeaderValue, StatusCode, Version};
+use http::{HeaderValue, Method, StatusCode, Version};
 
 use super::exchange::Exchange;
 use super::heads;
@@ -17,6 +17,9 @@ use crate::wire::forwarded::{Forwarded, Scheme};
 use crate::wire::headers::has_one_framing;
 use crate::wire::host::Host;
 use crate::wire::target::{Target, TargetError, TargetPolicy};
+
+/// The methods of RFC 9110 and RFC 5789 that may be asked for; others may be too, and an upstream may know fewer.
+const SERVED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
 /// A request whose head has one reading.
 pub(super) struct Received {
@@ -77,6 +80,10 @@ impl Received {
         }
         let target = Target::from_uri(&head.method, &head.uri, &host, TargetPolicy::default()).map_err(bad_target)?;
         exchange.set_path(target.path());
+        // It sends a request back with all that the gateway put into it (RFC 9110, section 9.3.8).
+        if head.method == Method::TRACE {
+            return Err(Refusal::new(StatusCode::METHOD_NOT_ALLOWED, "method_not_allowed").allow(SERVED));
+        }
         let rewritten = (!target.is_unchanged()).then(|| Rewritten { query: target.query().map(Into::into) });
 
         let host = match head.headers.get(HOST) {

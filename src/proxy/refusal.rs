@@ -7,7 +7,9 @@ mod words;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::body::{ReplyBody, Source};
@@ -41,6 +43,8 @@ pub(super) enum Says {
     Nothing,
     /// `WWW-Authenticate`.
     Challenge(HeaderValue),
+    /// `Allow`.
+    Allowed(HeaderValue),
     /// `Location`: this refusal is a redirect, and has no body.
     Location(HeaderValue),
 }
@@ -83,6 +87,11 @@ impl Refusal {
         Self { says: Says::Challenge(challenge), ..self }
     }
 
+    /// The same, with the methods that are served (RFC 9110, section 15.5.6).
+    pub(super) fn allow(self, methods: HeaderValue) -> Self {
+        Self { says: Says::Allowed(methods), ..self }
+    }
+
     /// The reply.
     pub(super) fn render(self, mut exchange: Box<Exchange>) -> Response<ReplyBody> {
         exchange.status = Some(self.status);
@@ -112,6 +121,9 @@ impl Refusal {
             Says::Nothing => {}
             Says::Challenge(challenge) => {
                 headers.insert(WWW_AUTHENTICATE, challenge);
+            }
+            Says::Allowed(methods) => {
+                headers.insert(ALLOW, methods);
             }
             Says::Location(location) => {
                 headers.insert(LOCATION, location);

@@ -16,6 +16,7 @@ mod paths;
 mod pool;
 mod refusal;
 mod routes;
+mod spellings;
 mod tables;
 mod time;
 mod timeouts;

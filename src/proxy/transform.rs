@@ -12,6 +12,7 @@ use super::access::Caller;
 use super::admit::Admitted;
 use super::body::RequestBody;
 use super::claims;
+use super::credential;
 use super::exchange::Exchange;
 use super::heads;
 use super::receive::{Received, stages_of};
@@ -45,7 +46,7 @@ pub(super) fn transform(worker: &Worker, exchange: &mut Exchange, admitted: Admi
     let Some(backend) = stages.backend(matched.point) else {
         return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no_backend"));
     };
-    let (upstream, strip, base, credential) = match backend {
+    let (upstream, strip, base, own) = match backend {
         Backend::Upstream { upstream, strip, base, credential, .. } => (Arc::clone(upstream), strip, base, credential),
         Backend::Unresolved(code) => return Err(Refusal::unresolved(*code)),
     };
@@ -55,17 +56,15 @@ pub(super) fn transform(worker: &Worker, exchange: &mut Exchange, admitted: Admi
     head.uri = target;
     way.write(&host, Convention::default(), &mut head.headers);
     exchange.name.tell(worker.random(), &mut head);
-    if let Some(caller) = &authenticated.caller {
-        strip_credential(caller, &mut head.headers);
-    }
+    strip_credential(authenticated.caller.as_ref(), &mut head.headers);
     heads::edit(&mut head.headers, &stages.request);
     if let Some(caller) = &authenticated.caller {
         claims::tell(worker, &caller.policy.forwarding.claims, caller.identity.claims(), &mut head.headers);
     }
-    if let Some(credential) = credential {
+    if let Some(own) = own {
         // Whatever else the client identifies itself with is not for this provider.
-        remove_credentials(&mut head.headers, &ApiKeyPlace::ALL);
-        head.headers.insert(AUTHORIZATION, credential.as_ref().clone());
+        credential::remove(&mut head.headers, &ApiKeyPlace::ALL);
+        head.headers.insert(AUTHORIZATION, own.as_ref().clone());
     }
     let host = match (&stages.host, &upstream.host) {
         (Some(host), _) | (None, HostHeader::Fixed(host)) => host.clone(),
@@ -152,19 +151,16 @@ pub(super) fn strip_front(text: &mut String, start: usize, front: &str) {
     text.replace_range(start..end, if end == text.len() { "/" } else { "" });
 }
 
-/// The credential was for us: unless the policy says so, nobody behind us gets to use it.
-fn strip_credential(caller: &Caller, headers: &mut HeaderMap) {
-    match caller.policy.forwarding.credential {
-        Credential::Keep => {}
-        Credential::Strip => {
+/// The credential was for us: unless the policy says so, nobody behind us gets to use it. A rule that is open to everybody
+/// looks at none, and its upstream may have its own; but keys of ours are not for it either.
+fn strip_credential(caller: Option<&Caller>, headers: &mut HeaderMap) {
+    match caller.map(|caller| (caller.policy.forwarding.credential, &caller.policy.key_places)) {
+        None => credential::remove_our_keys(headers),
+        Some((Credential::Keep, places)) => credential::remove_odd(headers, places),
+        Some((Credential::Strip, places)) => {
             headers.remove(AUTHORIZATION);
-            remove_credentials(headers, &caller.policy.key_places);
+            credential::remove(headers, places);
+            credential::remove_our_keys(headers);
         }
-    }
-}
-
-fn remove_credentials(headers: &mut HeaderMap, places: &[ApiKeyPlace]) {
-    for place in places {
-        headers.remove(place.header());
     }
 }

@@ -1,12 +1,14 @@
 //! Which header fields belong to one connection, which to the gateway alone, and which carry an identity.
 
 mod identity;
+mod spelling;
 #[cfg(test)]
 mod tests;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 pub use identity::IdentityHeaders;
+pub use spelling::{Names, begins_with, is_odd, is_spelling};
 
 /// Whether a field belongs to one connection, named by `Connection` or not: RFC 9110, section 7.6.1, with the names that
 /// older software sends.

@@ -5,6 +5,7 @@ pub(super) fn of(code: &str) -> (&'static str, Option<&'static str>) {
     match code {
         "no_route" => ("No route", Some("Nothing is served under this host and path.")),
         "bad_request" => ("Bad request", Some("The request has no single meaning.")),
+        "method_not_allowed" => ("Method not allowed", None),
         "no_credentials" => ("Credentials needed", Some("Send a token as Authorization: Bearer.")),
         "invalid_request" => ("Malformed credentials", Some("Send exactly one token, in the Authorization header.")),
         "invalid_token" => ("Token refused", Some("The token is not valid here.")),
