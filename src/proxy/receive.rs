@@ -3,10 +3,11 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::HOST;
+use http::header::{COOKIE, HOST};
 use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Version};
 
+use super::Limits;
 use super::exchange::Exchange;
 use super::heads;
 use super::pinned::Pinned;
@@ -75,6 +76,9 @@ impl Received {
 
         let host = Host::of_request(&head.uri, &head.headers).map_err(|_| bad_request("bad_host"))?;
         exchange.set_host(host.name(), head.uri.path().len());
+        if head.version == Version::HTTP_2 {
+            check_fields(&head, worker.limits())?;
+        }
         if !has_one_framing(&head.headers) {
             return Err(bad_request("bad_framing"));
         }
@@ -123,6 +127,35 @@ impl Received {
         }
         Ok(Matched { received: self, chain, snapshot, point })
     }
+}
+
+/// Holds a head that came over HTTP/2 to the bounds of HTTP/1.1, where hyper does. The names of the pseudo-header fields
+/// do not count, and neither do the crumbs of a cookie, which become one field.
+fn check_fields(head: &Parts, limits: Limits) -> Result<(), Refusal> {
+    let (mut fields, mut crumbs) = (0_usize, 0_usize);
+    let mut bytes = head.method.as_str().len() + head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if let Some(authority) = head.uri.authority() {
+        fields += 1;
+        bytes += authority.as_str().len();
+    }
+    for (name, value) in &head.headers {
+        let value = value.as_bytes();
+        // RFC 9113, section 8.2.1: malformed. In HTTP/1.1 they are no part of the value.
+        if value.trim_ascii().len() < value.len() {
+            return Err(bad_request("bad_field"));
+        }
+        if *name == COOKIE {
+            crumbs += 1;
+        } else {
+            fields += 1;
+        }
+        // As many as HTTP/1.1 would need.
+        bytes += name.as_str().len() + value.len() + ": \r\n".len();
+    }
+    if bytes > limits.head_bytes || fields + crumbs.min(1) > limits.head_fields {
+        return Err(Refusal::new(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large").closing());
+    }
+    Ok(())
 }
 
 fn bad_target(error: TargetError) -> Refusal {

@@ -6,6 +6,7 @@ mod credential;
 mod drain;
 mod framing;
 mod gateway;
+mod h2_bounds;
 mod h2_ends;
 mod http1;
 mod http2;

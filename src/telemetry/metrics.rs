@@ -70,6 +70,7 @@ events! {
     SpoofedHeader "bearward_spoofed_requests" "Requests that brought a header which only the gateway may set.",
     SignatureLimited "bearward_signature_checks_limited" "Tokens not verified because their source kept failing.",
     KeyWait "bearward_key_waits" "Requests that waited for newer keys of an issuer.",
+    Http2Flood "bearward_http2_floods" "HTTP/2 connections ended for resets, or sizes of heads, beyond measure.",
     KeyWaitShed "bearward_key_waits_shed" "Requests that would have waited for keys, but too many did already.",
 }
 
