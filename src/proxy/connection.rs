@@ -9,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -21,7 +21,7 @@ use super::body::ReplyBody;
 use super::request;
 use super::session::{ClientStream, Phase, Session};
 use super::worker::{LocalExecutor, Worker};
-use crate::telemetry::Event;
+use crate::telemetry::{Cause, Event};
 use crate::wire::forwarded::Peer;
 
 /// What a client that speaks HTTP/2 with prior knowledge sends first (RFC 9113, section 3.4).
@@ -166,14 +166,14 @@ fn report(worker: &Worker, session: &Session, ended: &Ended) {
     match ended {
         Ended::Closed => {}
         Ended::Expired if session.has_partial_head() => {
-            worker.refused_unread(session, StatusCode::REQUEST_TIMEOUT, "head_timeout");
+            worker.refused_unread(session, Cause::HeadTimeout);
         }
         Ended::Expired => tracing::debug!("client connection used up its time"),
         Ended::Failed(error) if error.is_parse_too_large() => {
-            worker.refused_unread(session, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large");
+            worker.refused_unread(session, Cause::HeadTooLarge);
         }
         Ended::Failed(error) if error.is_parse() => {
-            worker.refused_unread(session, StatusCode::BAD_REQUEST, "malformed_head");
+            worker.refused_unread(session, Cause::MalformedHead);
         }
         Ended::Failed(error) if is_flood(error) => {
             worker.counters().event(Event::Http2Flood);

@@ -33,19 +33,6 @@ pub(super) enum Unusable {
     InQuery,
 }
 
-impl Unusable {
-    /// The word for the log.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "no_credentials",
-            Self::Scheme => "scheme_unsupported",
-            Self::Malformed => "malformed_credentials",
-            Self::Several => "multiple_credentials",
-            Self::InQuery => "token_in_query",
-        }
-    }
-}
-
 /// The one credential of this request: in `Authorization`, or in a header of `places`.
 pub(super) fn find<'a>(head: &'a Parts, places: &[ApiKeyPlace]) -> Result<Found<'a>, Unusable> {
     let in_query = head.uri.query().is_some_and(names_a_token);

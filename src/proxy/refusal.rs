@@ -16,7 +16,9 @@ use super::body::{ReplyBody, Source};
 use super::exchange::Exchange;
 use super::heads;
 use crate::finding::Code;
+use crate::jose::Reason;
 use crate::snapshot::Dialect;
+use crate::telemetry::Cause;
 use crate::wire::problem::{PROBLEM_JSON, Problem};
 
 /// An answer that is not the upstream's.
@@ -50,19 +52,36 @@ pub(super) enum Says {
 }
 
 impl Refusal {
-    /// A refusal whose reason is its code.
-    pub(super) const fn new(status: StatusCode, code: &'static str) -> Self {
-        Self::because(status, code, code)
+    /// A refusal for this cause.
+    pub(super) const fn new(cause: Cause) -> Self {
+        Self::because(cause.status(), cause.code(), cause.as_str())
     }
 
-    /// A refusal that says less than the log does.
-    pub(super) const fn because(status: StatusCode, code: &'static str, reason: &'static str) -> Self {
+    /// A credential that is refused: the same answer for whatever is wrong inside a token.
+    pub(super) fn credential(reason: Reason) -> Self {
+        let (status, code) = if reason == Reason::MalformedCredentials {
+            (StatusCode::BAD_REQUEST, "invalid_request")
+        } else {
+            (StatusCode::UNAUTHORIZED, "invalid_token")
+        };
+        Self::because(status, code, reason.as_str())
+    }
+
+    /// Says less than the log does. Private: whatever stands in the log is declared by a [`Cause`], [`Reason`] or [`Code`].
+    const fn because(status: StatusCode, code: &'static str, reason: &'static str) -> Self {
         Self { status, code, reason, retry_after: None, says: Says::Nothing, closes: false }
     }
 
     /// A rule, or a part of it, that is not in force because of a finding.
     pub(super) const fn unresolved(code: Code) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code.as_str()).retry_after(Duration::from_secs(10))
+        let code = code.as_str();
+        Self::because(StatusCode::SERVICE_UNAVAILABLE, code, code).retry_after(Duration::from_secs(10))
+    }
+
+    /// The same, for which the log names a finding.
+    pub(super) const fn found(mut self, code: Code) -> Self {
+        self.reason = code.as_str();
+        self
     }
 
     /// A redirect to `location`.

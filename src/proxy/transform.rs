@@ -5,7 +5,7 @@ use std::sync::Arc;
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, TE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{HeaderValue, Method, StatusCode, Uri, Version};
+use http::{HeaderValue, Method, Uri, Version};
 use http_body::Body;
 
 use super::access::Caller;
@@ -22,6 +22,7 @@ use super::worker::Worker;
 use crate::snapshot::{
     Action, ApiKeyPlace, Backend, Chain, Credential, HostHeader, PathRewrite, Protocol, Stages, Timeouts, Upstream,
 };
+use crate::telemetry::Cause;
 use crate::wire::forwarded::Convention;
 
 /// A request that may be sent. Only this module makes one, only `forward` takes one.
@@ -44,7 +45,7 @@ pub(super) fn transform(worker: &Worker, exchange: &mut Exchange, admitted: Admi
         return Err(redirect::refusal(rule, exchange, &matched.received));
     }
     let Some(backend) = stages.backend(matched.point) else {
-        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no_backend"));
+        return Err(Refusal::new(Cause::NoBackend));
     };
     let (upstream, strip, base, own) = match backend {
         Backend::Upstream { upstream, strip, base, credential, .. } => (Arc::clone(upstream), strip, base, credential),
@@ -120,9 +121,7 @@ fn target(stages: &Stages, exchange: &Exchange, received: &Received, strip: &str
         text.push_str(query);
     }
     // A base or a replacement comes from a resource and was checked there; this is for the sum of them.
-    PathAndQuery::try_from(text)
-        .map(Uri::from)
-        .map_err(|_| Refusal::because(StatusCode::BAD_REQUEST, "bad_request", "bad_target"))
+    PathAndQuery::try_from(text).map(Uri::from).map_err(|_| Refusal::new(Cause::BadTarget))
 }
 
 /// Appends `path` as `rewrite` changes it.

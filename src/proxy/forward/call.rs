@@ -22,6 +22,7 @@ use crate::proxy::pool::{InFlight, PoolKey};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::worker::Worker;
 use crate::snapshot::{Protocol, Upstream};
+use crate::telemetry::Cause;
 use crate::transport::{self, Stream};
 use crate::wire::headers::has_one_framing;
 
@@ -67,9 +68,8 @@ impl Call {
             || random.below_usize(addresses.len()),
             |place| addresses.get(place).map_or(0, |address| pool.load(&self.key(*address))),
         );
-        let address = picked
-            .and_then(|place| addresses.get(place).copied())
-            .ok_or_else(|| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no_endpoint"))?;
+        let address =
+            picked.and_then(|place| addresses.get(place).copied()).ok_or_else(|| Refusal::new(Cause::NoEndpoint))?;
         self.tried = Some(address);
         Ok(pool.enter(self.key(address)))
     }
