@@ -23,5 +23,6 @@ mod time;
 mod timeouts;
 mod token_cache;
 mod tokens;
+mod unread;
 mod wire;
 mod worker;
