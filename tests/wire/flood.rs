@@ -32,7 +32,16 @@ async fn flooded(flags: &[&str]) -> (String, String) {
         // However it ends, it ends.
         let _ = within(client.read_to_end(&mut Vec::new())).await;
     }
-    let metrics = get(gateway.probes, "localhost", "/metrics", "").await;
+    // What is left to be counted has been when all connections have ended.
+    let metrics = within(async {
+        loop {
+            let metrics = get(gateway.probes, "localhost", "/metrics", "").await;
+            if metrics.text().contains("bearward_open_connections 0\n") {
+                break metrics;
+            }
+        }
+    })
+    .await;
     let (log, code) = gateway.terminate_and_read_log().await;
     assert_eq!(code, Some(0));
     (log, metrics.text().to_owned())

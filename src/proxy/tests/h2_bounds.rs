@@ -1,5 +1,7 @@
 //! The bounds of HTTP/2: those of HTTP/1.1, answered, logged and counted alike.
 
+use std::time::Duration;
+
 use http::{HeaderValue, Request};
 
 use super::gateway::{Gateway, Settings, verdicts};
@@ -31,7 +33,7 @@ fn field_of(bytes: usize) -> Request<()> {
 fn a_head_beyond_the_bounds_is_refused_as_over_http1() {
     let upstream = Upstream::start();
     let limits = Limits { head_bytes: 16 << 10, head_fields: 50, ..Limits::default() };
-    let gateway = Gateway::start_with(open_to(upstream.address()), &Settings { limits, ..Settings::default() });
+    let mut gateway = Gateway::start_with(open_to(upstream.address()), &Settings { limits, ..Settings::default() });
     gateway.runtime().block_on(async {
         let mut client = Client::connect(gateway.address()).await;
         for (name, head, reaches) in [
@@ -67,6 +69,8 @@ fn a_head_beyond_the_bounds_is_refused_as_over_http1() {
         assert_eq!(client.ask(fields(50)).await.status(), 431);
     });
     assert!(!upstream.is_called());
+    let draining = gateway.begin_drain(Duration::from_secs(5));
+    gateway.advance_until_drained(&draining, Duration::from_mins(1));
     assert!(gateway.metrics().contains("bearward_refusals_total{reason=\"head_too_large\"} 5\n"));
     let (ok, refused) = ((200, ""), (431, "head_too_large"));
     assert_eq!(verdicts(&gateway.stop()), [ok, refused, ok, ok, refused, refused, refused, refused]);
@@ -104,7 +108,7 @@ fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
 #[test]
 fn a_flood_of_resets_ends_its_connection_and_is_counted() {
     let upstream = Upstream::start();
-    let gateway = Gateway::start(open_to(upstream.address()));
+    let mut gateway = Gateway::start(open_to(upstream.address()));
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     bytes.extend(frame(4, 0, 0, &[]));
     for stream in (1..400).step_by(2) {
@@ -116,5 +120,8 @@ fn a_flood_of_resets_ends_its_connection_and_is_counted() {
     client.send(bytes);
     client.finish();
     client.read_to_close();
+    // What is left to be counted has been when all connections have ended.
+    let draining = gateway.begin_drain(Duration::from_secs(5));
+    gateway.advance_until_drained(&draining, Duration::from_mins(1));
     assert!(gateway.metrics().contains("bearward_http2_floods_total 1\n"), "{}", gateway.metrics());
 }
