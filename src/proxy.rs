@@ -55,9 +55,10 @@ use token_cache::SharedTokens;
 pub struct Limits {
     /// Client connections, over all threads; one more waits in the kernel's queue.
     pub connections: usize,
-    /// Bytes of a request's head; more is 431. A target of more than 8 KiB in a head within the bound is 414.
+    /// Bytes of a request's head; more is 431. Over HTTP/2, as many as it would have over HTTP/1.1; beyond twice as many h2
+    /// answers 431 itself, which is neither logged nor counted. A target of more than 8 KiB in a head within the bound is 414.
     pub head_bytes: usize,
-    /// Fields of a request's head; more is 431.
+    /// Fields of a request's head; more is 431. The crumbs of an HTTP/2 cookie are one field.
     pub head_fields: usize,
     /// Bytes that are read ahead on one HTTP/1.1 connection.
     pub buffer_bytes: usize,

@@ -6,8 +6,10 @@ mod metrics;
 mod publications;
 #[cfg(test)]
 mod tests;
+mod words;
 
 pub use access::{AccessEntry, Style};
 pub use log_file::{LogBuffer, LogFile, LogLosses, LogTarget};
 pub use metrics::{Counters, Event, Outcome, TokenLookUp, WorkerCounters};
 pub use publications::{Publication, Publications};
+pub use words::{Blame, Cause, End, Ending};

@@ -18,8 +18,9 @@ pub struct Auth {
     #[schemars(length(min = 1, max = 16))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub tokens: Vec<TokenRule>,
-    /// Opens the rule to everybody: no token is asked for, and one that is sent is not looked at. Only `true` can be
-    /// written; nothing else, no default, mode or error, opens a rule. When unset, `tokens` must be set.
+    /// Opens the rule to everybody: no token is asked for, and one that is sent is not looked at, and
+    /// passes on to the upstream unless it is an API key of ours. Only `true` can be written; nothing else, no default,
+    /// mode or error, opens a rule. When unset, `tokens` must be set.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anonymous: Option<Anonymous>,
 }

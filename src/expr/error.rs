@@ -188,16 +188,3 @@ pub enum EvalError {
     #[error("the evaluation would cost too much")]
     Cost,
 }
-
-impl EvalError {
-    /// The stable word for the log.
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "rule_value_missing",
-            Self::Type => "rule_wrong_type",
-            Self::Range => "rule_out_of_range",
-            Self::Unreadable => "rule_unreadable",
-            Self::Cost => "rule_too_costly",
-        }
-    }
-}

@@ -7,8 +7,6 @@ mod verdict;
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::StatusCode;
-
 use super::credential::{self, Unusable};
 use super::exchange::Exchange;
 use super::receive::Matched;
@@ -16,8 +14,9 @@ use super::refusal::Refusal;
 use super::token_cache::CachedToken;
 use super::worker::Worker;
 use crate::finding::Code;
-use crate::jose::{Claims, Verified};
+use crate::jose::{Claims, Reason, Verified};
 use crate::snapshot::{Access, ApiKeyPlace, Backend, Policy, TokenRule};
+use crate::telemetry::Cause;
 use judge::Judge;
 use missing::Missing;
 use verdict::Verdict;
@@ -144,14 +143,13 @@ fn all_places(rules: &[TokenRule]) -> Vec<ApiKeyPlace> {
 /// is sent: a client that has nothing yet needs one way in, not all of them.
 fn unusable_credential(unusable: Unusable, policy: &Policy) -> Refusal {
     let challenges = &policy.challenges;
-    let reason = unusable.as_str();
     match unusable {
-        Unusable::Missing | Unusable::Scheme => {
-            Refusal::because(StatusCode::UNAUTHORIZED, "no_credentials", reason).challenge(challenges.bare.clone())
+        Unusable::Missing => Refusal::new(Cause::NoCredentials).challenge(challenges.bare.clone()),
+        Unusable::Scheme => Refusal::new(Cause::SchemeUnsupported).challenge(challenges.bare.clone()),
+        Unusable::Malformed => {
+            Refusal::credential(Reason::MalformedCredentials).challenge(challenges.invalid_request.clone())
         }
-        Unusable::Malformed | Unusable::Several | Unusable::InQuery => {
-            Refusal::because(StatusCode::BAD_REQUEST, "invalid_request", reason)
-                .challenge(challenges.invalid_request.clone())
-        }
+        Unusable::Several => Refusal::new(Cause::MultipleCredentials).challenge(challenges.invalid_request.clone()),
+        Unusable::InQuery => Refusal::new(Cause::TokenInQuery).challenge(challenges.invalid_request.clone()),
     }
 }

@@ -3,7 +3,6 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::StatusCode;
 use http_body::Body;
 use hyper::body::Incoming;
 
@@ -11,6 +10,7 @@ use super::access::Authenticated;
 use super::body::{RequestBody, Upload};
 use super::exchange::Exchange;
 use super::refusal::Refusal;
+use crate::telemetry::Cause;
 
 /// A request within its limits.
 pub(super) struct Admitted {
@@ -42,5 +42,5 @@ pub(super) fn admit(
 
 /// The answer to a body over its bound, announced or not. What is left of the body is not worth reading.
 pub(super) const fn too_large() -> Refusal {
-    Refusal::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large").closing()
+    Refusal::new(Cause::BodyTooLarge).closing()
 }

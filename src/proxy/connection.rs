@@ -1,6 +1,7 @@
 //! Serves one client connection: tells HTTP/1.1 from HTTP/2, and ends it in time.
 
 use std::convert::Infallible;
+use std::error::Error;
 use std::future::Future;
 use std::pin::Pin;
 use std::rc::Rc;
@@ -8,7 +9,7 @@ use std::task::{Context, Poll};
 use std::time::Duration;
 
 use bytes::{Bytes, BytesMut};
-use http::{Request, Response, StatusCode};
+use http::{Request, Response};
 use hyper::body::Incoming;
 use hyper::server::conn::{http1, http2};
 use hyper::service::service_fn;
@@ -20,10 +21,15 @@ use super::body::ReplyBody;
 use super::request;
 use super::session::{ClientStream, Phase, Session};
 use super::worker::{LocalExecutor, Worker};
+use crate::telemetry::{Cause, Event};
 use crate::wire::forwarded::Peer;
 
 /// What a client that speaks HTTP/2 with prior knowledge sends first (RFC 9113, section 3.4).
 const PREFACE: &[u8] = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n";
+
+/// How much larger the heads are that HTTP/2 decodes than those that are served: what is only just too large is answered,
+/// logged and counted as any refusal, and not by h2 itself, of which nothing is seen here.
+const HTTP2_ROOM: usize = 2;
 
 /// How long an idle HTTP/1.1 connection is kept when the replica drains: a client that is about to send its next request
 /// gets the answer, and is told with it that the connection ends. Closed at once, that request would fail.
@@ -68,7 +74,7 @@ pub(super) async fn serve(worker: Rc<Worker>, mut stream: TcpStream, peer: Peer)
         session.speaks_http2();
         let connection = http2::Builder::new(LocalExecutor::of_streams(&worker, &session))
             .max_concurrent_streams(limits.streams)
-            .max_header_list_size(u32::try_from(limits.head_bytes).unwrap_or(u32::MAX))
+            .max_header_list_size(u32::try_from(limits.head_bytes.saturating_mul(HTTP2_ROOM)).unwrap_or(u32::MAX))
             .max_send_buf_size(64 << 10)
             .serve_connection(io, service);
         drive(&worker, &session, connection, http2::Connection::graceful_shutdown).await
@@ -160,15 +166,25 @@ fn report(worker: &Worker, session: &Session, ended: &Ended) {
     match ended {
         Ended::Closed => {}
         Ended::Expired if session.has_partial_head() => {
-            worker.refused_unread(session, StatusCode::REQUEST_TIMEOUT, "head_timeout");
+            worker.refused_unread(session, Cause::HeadTimeout);
         }
         Ended::Expired => tracing::debug!("client connection used up its time"),
         Ended::Failed(error) if error.is_parse_too_large() => {
-            worker.refused_unread(session, StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large");
+            worker.refused_unread(session, Cause::HeadTooLarge);
         }
         Ended::Failed(error) if error.is_parse() => {
-            worker.refused_unread(session, StatusCode::BAD_REQUEST, "malformed_head");
+            worker.refused_unread(session, Cause::MalformedHead);
+        }
+        Ended::Failed(error) if is_flood(error) => {
+            worker.counters().event(Event::Http2Flood);
+            tracing::debug!(%error, "client connection ended: it broke the bounds of HTTP/2");
         }
         Ended::Failed(error) => tracing::debug!(%error, "client connection ended"),
     }
+}
+
+/// Whether h2 gave a connection up because its client resets streams, or sends heads, beyond measure.
+fn is_flood(error: &hyper::Error) -> bool {
+    let cause = error.source().and_then(|source| source.downcast_ref::<h2::Error>());
+    cause.is_some_and(|cause| cause.is_library() && cause.reason() == Some(h2::Reason::ENHANCE_YOUR_CALM))
 }

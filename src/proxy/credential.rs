@@ -1,9 +1,13 @@
-//! Finds the credential of a request (RFC 6750, section 2), and refuses what is ambiguous.
+//! Finds the credential of a request (RFC 6750, section 2), refuses what is ambiguous, and takes out what no upstream
+//! may get.
 
 use http::header::AUTHORIZATION;
 use http::request::Parts;
+use http::{HeaderMap, HeaderName};
 
+use crate::jose::ApiKey;
 use crate::snapshot::ApiKeyPlace;
+use crate::wire::headers::{Names, is_odd, is_spelling, remove_where};
 
 /// Where a credential was found, and what it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,19 +31,6 @@ pub(super) enum Unusable {
     Several,
     /// It stands in the query, where logs and caches keep it (RFC 9700, section 4.3.2).
     InQuery,
-}
-
-impl Unusable {
-    /// The word for the log.
-    pub(super) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Missing => "no_credentials",
-            Self::Scheme => "scheme_unsupported",
-            Self::Malformed => "malformed_credentials",
-            Self::Several => "multiple_credentials",
-            Self::InQuery => "token_in_query",
-        }
-    }
 }
 
 /// The one credential of this request: in `Authorization`, or in a header of `places`.
@@ -97,9 +88,10 @@ const fn is_token_byte(byte: u8) -> bool {
     byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'+' | b'/' | b'=')
 }
 
-/// Whether a query has a parameter `access_token`, however it is escaped.
+/// Whether a query has a parameter `access_token`, however it is escaped, in any case, and by whichever of its two
+/// separators: some servers still part parameters by semicolons.
 fn names_a_token(query: &str) -> bool {
-    query.split('&').any(|parameter| {
+    query.split(['&', ';']).any(|parameter| {
         let name = parameter.split_once('=').map_or(parameter, |(name, _)| name);
         equals_unescaped(name, b"access_token")
     })
@@ -117,7 +109,7 @@ fn equals_unescaped(text: &str, wanted: &[u8]) -> bool {
         } else {
             byte
         };
-        if wanted.next() != Some(&byte) {
+        if wanted.next() != Some(&byte.to_ascii_lowercase()) {
             return false;
         }
     }
@@ -126,4 +118,44 @@ fn equals_unescaped(text: &str, wanted: &[u8]) -> bool {
 
 fn digit(byte: u8) -> Option<u8> {
     char::from(byte).to_digit(16).and_then(|digit| u8::try_from(digit).ok())
+}
+
+/// The headers in which keys are sent, besides `Authorization`.
+static KEY_HEADERS: Names = Names::new(&["api-key", "x-api-key", "x-goog-api-key"]);
+
+/// Whether a credential may stand in a field of this name, in any spelling.
+pub(super) fn is_a_place(name: &HeaderName) -> bool {
+    *name == AUTHORIZATION || KEY_HEADERS.matches(name)
+}
+
+/// Removes the headers of `places` in every spelling.
+pub(super) fn remove(headers: &mut HeaderMap, places: &[ApiKeyPlace]) {
+    if !places.is_empty() {
+        remove_where(headers, |name| places.iter().any(|place| is_spelling(place.header().as_str(), name)));
+    }
+}
+
+/// Removes what nobody looked at beside a credential that is passed on: the headers of `places` in another spelling than
+/// their own, which an upstream may read instead.
+pub(super) fn remove_odd(headers: &mut HeaderMap, places: &[ApiKeyPlace]) {
+    if !places.is_empty() {
+        remove_where(headers, |name| {
+            is_odd(name) && places.iter().any(|place| is_spelling(place.header().as_str(), name))
+        });
+    }
+}
+
+/// Removes every field that may hold a credential and holds an API key of ours: it is good here and nowhere else, and
+/// whoever got it could use it here.
+pub(super) fn remove_our_keys(headers: &mut HeaderMap) {
+    let is_ours = |word: &[u8]| std::str::from_utf8(word).is_ok_and(ApiKey::claims_to_be_one);
+    let names: Vec<HeaderName> = headers
+        .iter()
+        .filter(|(name, _)| is_a_place(name))
+        .filter(|(_, value)| value.as_bytes().split(|byte| matches!(byte, b' ' | b'\t' | b',')).any(is_ours))
+        .map(|(name, _)| name.clone())
+        .collect();
+    for name in &names {
+        headers.remove(name);
+    }
 }

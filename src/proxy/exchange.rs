@@ -13,7 +13,7 @@ use super::trace::RequestName;
 use super::worker::Worker;
 use crate::clock::{Tick, UnixTime};
 use crate::snapshot::{Chain, Dialect};
-use crate::telemetry::{AccessEntry, Event, Outcome, TokenLookUp};
+use crate::telemetry::{AccessEntry, End, Ending, Event, Outcome, TokenLookUp};
 use crate::wire::forwarded::Peer;
 
 /// What is remembered of a request until its reply has been handed over; dropped then, or when the client leaves, and
@@ -37,7 +37,10 @@ pub(super) struct Exchange {
     pub(super) upstream: Option<SocketAddr>,
     pub(super) upload: Option<Rc<Upload>>,
     pub(super) status: Option<StatusCode>,
+    /// Why it is refused; empty unless it is.
     pub(super) reason: &'static str,
+    /// How the reply broke off, after its head had gone out.
+    broken_off: Option<Ending>,
     spoofed: bool,
     sent: u64,
     complete: bool,
@@ -78,6 +81,7 @@ impl Exchange {
             upload: None,
             status: None,
             reason: "",
+            broken_off: None,
             spoofed: false,
             sent: 0,
             complete: false,
@@ -175,33 +179,33 @@ impl Exchange {
     /// The reply's body ended early, after its head had gone out.
     pub(super) fn broke_off(&mut self, error: &BodyError) {
         self.complete = true;
-        self.reason = match (&self.upload, error) {
+        self.broken_off = Some(match (&self.upload, error) {
             // The upstream breaks off because we broke off towards it.
-            (Some(upload), BodyError::Broken(_)) if upload.too_large.get() => "body_too_large",
-            (Some(upload), BodyError::Broken(_)) if upload.broken.get() => "client_broke_off",
-            (_, BodyError::TooLarge) => "body_too_large",
-            (_, BodyError::Broken(_)) => "upstream_broke_off",
-            (_, BodyError::TooLate) => "upstream_timeout",
-            (_, BodyError::Ended) => "shutting_down",
-        };
+            (Some(upload), BodyError::Broken(_)) if upload.too_large.get() => Ending::BodyTooLarge,
+            (Some(upload), BodyError::Broken(_)) if upload.broken.get() => Ending::ClientBrokeOff,
+            (_, BodyError::TooLarge) => Ending::BodyTooLarge,
+            (_, BodyError::Broken(_)) => Ending::UpstreamBrokeOff,
+            (_, BodyError::TooLate) => Ending::UpstreamTimeout,
+            (_, BodyError::Ended) => Ending::ShuttingDown,
+        });
     }
 
-    /// The status and the reason that stand in the log.
-    fn verdict(&self) -> (u16, &'static str) {
+    /// The status that stands in the log, and how the request ended.
+    fn verdict(&self) -> (u16, End) {
         let left = || match &self.taking {
-            Some(taking) if taking.has_stalled() => "client_too_slow",
-            _ if self.session.has_expired() => "client_too_slow",
-            _ => "client_left",
+            Some(taking) if taking.has_stalled() => End::BrokenOff(Ending::ClientTooSlow),
+            _ if self.session.has_expired() => End::BrokenOff(Ending::ClientTooSlow),
+            _ => End::BrokenOff(Ending::ClientLeft),
         };
-        match self.status {
-            None => (499, left()),
-            Some(status) if !self.reason.is_empty() => (status.as_u16(), self.reason),
+        let Some(status) = self.status else { return (499, left()) };
+        let end = match self.broken_off {
+            _ if !self.reason.is_empty() => End::Refused(self.reason),
+            Some(ending) => End::BrokenOff(ending),
             // Whoever waits for the rest of a reply and leaves is told apart from one who leaves before its head.
-            Some(status) if !self.complete && self.method != Method::HEAD && has_body(status) => {
-                (status.as_u16(), left())
-            }
-            Some(status) => (status.as_u16(), if self.spoofed { "spoofed_header" } else { "" }),
-        }
+            None if !self.complete && self.method != Method::HEAD && has_body(status) => left(),
+            None => End::Whole,
+        };
+        (status.as_u16(), end)
     }
 }
 
@@ -209,7 +213,8 @@ impl Drop for Exchange {
     fn drop(&mut self) {
         let now = self.worker.tick();
         let duration = now.since(self.started);
-        let (status, reason) = self.verdict();
+        let (status, end) = self.verdict();
+        let reason = if end == End::Whole && self.spoofed { Ending::SpoofedHeader.as_str() } else { end.as_str() };
         let rule = self.chain.as_ref().map_or_else(|| self.worker.no_rule(), |chain| chain.rule());
         let mut digits = [0; 16];
         self.worker.log(&AccessEntry {
@@ -231,9 +236,7 @@ impl Drop for Exchange {
         if self.spoofed {
             self.worker.counters().event(Event::SpoofedHeader);
         }
-        // A request that was served in spite of its spoofed header was not refused.
-        let reason = if reason == "spoofed_header" { "" } else { reason };
-        self.worker.counters().request(Outcome { rule, status, reason, duration, token: self.token });
+        self.worker.counters().request(Outcome { rule, status, end, duration, token: self.token });
         self.session.end(now);
     }
 }

@@ -10,7 +10,7 @@ use std::rc::Rc;
 use std::time::Duration;
 
 use http::header::CONNECTION;
-use http::{HeaderValue, Method, Request, Response, StatusCode};
+use http::{HeaderValue, Method, Request, Response};
 use http_body::Body;
 
 use super::body::{ReplyBody, RequestBody, Source};
@@ -22,6 +22,7 @@ use super::refusal::Refusal;
 use super::transform::Forwardable;
 use super::worker::Worker;
 use crate::snapshot::Stages;
+use crate::telemetry::Cause;
 use call::{Call, Failed};
 
 /// How many times a request is tried when connections fail.
@@ -83,7 +84,7 @@ pub(super) async fn forward(
             Err(Failed::Final(refusal)) => return Err(blame(exchange, refusal)),
         }
     }
-    Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "upstream_unreachable"))
+    Err(Refusal::new(Cause::UpstreamUnreachable))
 }
 
 /// Whether a request may be repeated without harm (RFC 9110, section 9.2.2).
@@ -105,24 +106,20 @@ fn copy(request: &Request<RequestBody>) -> Request<RequestBody> {
 fn blame(exchange: &Exchange, refusal: Refusal) -> Refusal {
     match &exchange.upload {
         Some(upload) if upload.too_large.get() => super::admit::too_large(),
-        Some(upload) if upload.broken.get() => {
-            Refusal::because(StatusCode::BAD_REQUEST, "bad_request", "client_broke_off").closing()
-        }
+        Some(upload) if upload.broken.get() => Refusal::new(Cause::ClientBrokeOff).closing(),
         _ => refusal,
     }
 }
 
 /// The upstream ended the exchange before a reply, or sent what is none.
 const fn broken() -> Refusal {
-    Refusal::new(StatusCode::BAD_GATEWAY, "upstream_broken")
+    Refusal::new(Cause::UpstreamBroken)
 }
 
 /// The upstream did not reply in time.
 const fn time_up(why: TimeUp) -> Refusal {
     match why {
-        TimeUp::Late => Refusal::new(StatusCode::GATEWAY_TIMEOUT, "upstream_timeout"),
-        TimeUp::Ended => {
-            Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "shutting_down").retry_after(Duration::from_secs(1)).closing()
-        }
+        TimeUp::Late => Refusal::new(Cause::UpstreamTimeout),
+        TimeUp::Ended => Refusal::new(Cause::ShuttingDown).retry_after(Duration::from_secs(1)).closing(),
     }
 }

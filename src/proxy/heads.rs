@@ -1,26 +1,39 @@
 //! What changes in the heads of requests, replies and trailers on their way through.
 
 use bytes::Bytes;
-use http::header::{AUTHORIZATION, CONTENT_LENGTH, COOKIE, Entry, HeaderMap, SET_COOKIE};
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
+use http::header::{CONTENT_LENGTH, COOKIE, Entry, HeaderMap, SET_COOKIE};
 use http_body::Frame;
 
+use super::credential;
 use crate::snapshot::HeaderEdits;
-use crate::wire::headers::{IdentityHeaders, is_reserved, remove_hop_by_hop, remove_where};
+use crate::wire::forwarded::is_of_the_way;
+use crate::wire::headers::{IdentityHeaders, Names, is_reserved, remove_hop_by_hop, remove_where};
 
-/// Whether a field is not for the upstream: the length and what is expected are said anew from the body that is sent, not
-/// from what was announced, and some frameworks route by the last two instead of the target, past the rule that judged the
-/// target.
-fn is_not_for_upstreams(name: &HeaderName) -> bool {
-    matches!(name.as_str(), "content-length" | "expect" | "x-original-url" | "x-rewrite-url")
-}
+/// Fields by which some servers take another target, method or framing than the request's own, past the rule that judged
+/// those; and `Proxy`, which behind CGI becomes the setting of a proxy for the application's own requests. Framing in its
+/// own spelling is gone before these are looked for. The length is said anew from the body that is sent, not from what was
+/// announced.
+static OTHER_REQUESTS: Names = Names::new(&[
+    "content-length",
+    "expect",
+    "proxy",
+    "proxy-authorization",
+    "transfer-encoding",
+    "x-http-method",
+    "x-http-method-override",
+    "x-method-override",
+    "x-original-method",
+    "x-original-uri",
+    "x-original-url",
+    "x-rewrite-url",
+]);
 
 /// Takes out of a request what was meant for us, and whatever claims an identity: the upstream believes those headers
 /// because only we may set them. Says whether there was one.
 pub(super) fn clean_request(headers: &mut HeaderMap, identity: &IdentityHeaders) -> bool {
     remove_hop_by_hop(headers);
-    // One look over the names costs less than four look-ups in the map.
-    remove_where(headers, is_not_for_upstreams);
+    remove_where(headers, |name| OTHER_REQUESTS.matches(name));
     remove_where(headers, |name| identity.matches(name)) > 0
 }
 
@@ -57,10 +70,17 @@ fn has_one_length(headers: &HeaderMap) -> bool {
     }
 }
 
-/// Takes out of trailers what may only be in a head, or claims an identity (RFC 9110, section 6.5.1).
+/// Takes out of trailers what may only be in a head, or is taken out of one: who merges the two would believe it (RFC
+/// 9110, section 6.5.1).
 pub(super) fn clean_trailers(trailers: &mut HeaderMap, identity: &IdentityHeaders) {
     remove_where(trailers, |name| {
-        is_reserved(name) || identity.matches(name) || *name == AUTHORIZATION || *name == COOKIE || *name == SET_COOKIE
+        is_reserved(name)
+            || identity.matches(name)
+            || credential::is_a_place(name)
+            || is_of_the_way(name)
+            || OTHER_REQUESTS.matches(name)
+            || *name == COOKIE
+            || *name == SET_COOKIE
     });
 }
 

@@ -3,19 +3,25 @@
 use std::rc::Rc;
 use std::sync::Arc;
 
-use http::header::{HOST, TRANSFER_ENCODING};
+use http::header::{COOKIE, HOST};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, StatusCode, Version};
+use http::{HeaderValue, Method, Version};
 
+use super::Limits;
 use super::exchange::Exchange;
 use super::heads;
 use super::pinned::Pinned;
 use super::refusal::Refusal;
 use super::worker::Worker;
 use crate::snapshot::{Backend, Chain, Stages};
+use crate::telemetry::Cause;
 use crate::wire::forwarded::{Forwarded, Scheme};
+use crate::wire::headers::has_one_framing;
 use crate::wire::host::Host;
 use crate::wire::target::{Target, TargetError, TargetPolicy};
+
+/// The methods of RFC 9110 and RFC 5789 that may be asked for; others may be too, and an upstream may know fewer.
+const SERVED: HeaderValue = HeaderValue::from_static("GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS");
 
 /// A request whose head has one reading.
 pub(super) struct Received {
@@ -70,18 +76,25 @@ impl Received {
             exchange.name.adopt(&head);
         }
 
-        let host = Host::of_request(&head.uri, &head.headers).map_err(|_| bad_request("bad_host"))?;
+        let host = Host::of_request(&head.uri, &head.headers).map_err(|_| bad_request(Cause::BadHost))?;
         exchange.set_host(host.name(), head.uri.path().len());
+        if head.version == Version::HTTP_2 {
+            check_fields(&head, worker.limits())?;
+        }
         if !has_one_framing(&head.headers) {
-            return Err(bad_request("bad_framing"));
+            return Err(bad_request(Cause::BadFraming));
         }
         let target = Target::from_uri(&head.method, &head.uri, &host, TargetPolicy::default()).map_err(bad_target)?;
         exchange.set_path(target.path());
+        // It sends a request back with all that the gateway put into it (RFC 9110, section 9.3.8).
+        if head.method == Method::TRACE {
+            return Err(Refusal::new(Cause::MethodNotAllowed).allow(SERVED));
+        }
         let rewritten = (!target.is_unchanged()).then(|| Rewritten { query: target.query().map(Into::into) });
 
         let host = match head.headers.get(HOST) {
             Some(field) if host.is_written_as(field.as_bytes()) => field.clone(),
-            _ => HeaderValue::try_from(host.to_string()).map_err(|_| bad_request("bad_host"))?,
+            _ => HeaderValue::try_from(host.to_string()).map_err(|_| bad_request(Cause::BadHost))?,
         };
         Ok(Self { head, host, way, rewritten })
     }
@@ -103,7 +116,7 @@ impl Received {
             path => paths.find(path, &self.head),
         });
         let Some(route) = route else {
-            return Err(Refusal::new(StatusCode::NOT_FOUND, "no_route"));
+            return Err(Refusal::new(Cause::NoRoute));
         };
         let chain = Arc::clone(&route.chain);
         exchange.set_chain(&chain);
@@ -118,25 +131,43 @@ impl Received {
     }
 }
 
-/// Whether the body has one coding, `chunked`, or a length. hyper would read a list that ends in `chunked` and hand over
-/// a body that is still coded; several fields of the same it would take as one.
-fn has_one_framing(headers: &HeaderMap) -> bool {
-    let mut codings = headers.get_all(TRANSFER_ENCODING).iter();
-    match (codings.next(), codings.next()) {
-        (None, _) => true,
-        (Some(only), None) => only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
-        (Some(_), Some(_)) => false,
+/// Holds a head that came over HTTP/2 to the bounds of HTTP/1.1, where hyper does. The names of the pseudo-header fields
+/// do not count, and neither do the crumbs of a cookie, which become one field.
+fn check_fields(head: &Parts, limits: Limits) -> Result<(), Refusal> {
+    let (mut fields, mut crumbs) = (0_usize, 0_usize);
+    let mut bytes = head.method.as_str().len() + head.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if let Some(authority) = head.uri.authority() {
+        fields += 1;
+        bytes += authority.as_str().len();
     }
+    for (name, value) in &head.headers {
+        let value = value.as_bytes();
+        // RFC 9113, section 8.2.1: malformed. In HTTP/1.1 they are no part of the value.
+        if value.trim_ascii().len() < value.len() {
+            return Err(bad_request(Cause::BadField));
+        }
+        if *name == COOKIE {
+            crumbs += 1;
+        } else {
+            fields += 1;
+        }
+        // As many as HTTP/1.1 would need.
+        bytes += name.as_str().len() + value.len() + ": \r\n".len();
+    }
+    if bytes > limits.head_bytes || fields + crumbs.min(1) > limits.head_fields {
+        return Err(Refusal::new(Cause::HeadTooLarge).closing());
+    }
+    Ok(())
 }
 
 fn bad_target(error: TargetError) -> Refusal {
     if error == TargetError::TooLong {
-        return Refusal::new(StatusCode::URI_TOO_LONG, "target_too_long").closing();
+        return Refusal::new(Cause::TargetTooLong).closing();
     }
-    bad_request("bad_target")
+    bad_request(Cause::BadTarget)
 }
 
 /// A request that nobody may read: the connection ends with it, since what follows on it may be read otherwise too.
-fn bad_request(reason: &'static str) -> Refusal {
-    Refusal::because(StatusCode::BAD_REQUEST, "bad_request", reason).closing()
+fn bad_request(cause: Cause) -> Refusal {
+    Refusal::new(cause).closing()
 }

@@ -7,6 +7,7 @@ use super::receive::Received;
 use super::refusal::Refusal;
 use super::transform::push_path;
 use crate::snapshot::Redirect;
+use crate::telemetry::Cause;
 
 /// The redirect of this request: what the rule leaves open stays as the client asked.
 pub(super) fn refusal(rule: &Redirect, exchange: &Exchange, received: &Received) -> Refusal {
@@ -27,6 +28,6 @@ pub(super) fn refusal(rule: &Redirect, exchange: &Exchange, received: &Received)
     }
     match HeaderValue::try_from(location) {
         Ok(location) => Refusal::redirect(rule.status, location),
-        Err(_) => Refusal::because(http::StatusCode::BAD_REQUEST, "bad_request", "bad_target"),
+        Err(_) => Refusal::new(Cause::BadTarget),
     }
 }

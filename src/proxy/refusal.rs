@@ -7,14 +7,18 @@ mod words;
 use std::time::Duration;
 
 use bytes::Bytes;
-use http::header::{CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE};
+use http::header::{
+    ALLOW, CACHE_CONTROL, CONNECTION, CONTENT_LENGTH, CONTENT_TYPE, LOCATION, RETRY_AFTER, WWW_AUTHENTICATE,
+};
 use http::{HeaderValue, Method, Response, StatusCode};
 
 use super::body::{ReplyBody, Source};
 use super::exchange::Exchange;
 use super::heads;
 use crate::finding::Code;
+use crate::jose::Reason;
 use crate::snapshot::Dialect;
+use crate::telemetry::Cause;
 use crate::wire::problem::{PROBLEM_JSON, Problem};
 
 /// An answer that is not the upstream's.
@@ -41,24 +45,43 @@ pub(super) enum Says {
     Nothing,
     /// `WWW-Authenticate`.
     Challenge(HeaderValue),
+    /// `Allow`.
+    Allowed(HeaderValue),
     /// `Location`: this refusal is a redirect, and has no body.
     Location(HeaderValue),
 }
 
 impl Refusal {
-    /// A refusal whose reason is its code.
-    pub(super) const fn new(status: StatusCode, code: &'static str) -> Self {
-        Self::because(status, code, code)
+    /// A refusal for this cause.
+    pub(super) const fn new(cause: Cause) -> Self {
+        Self::because(cause.status(), cause.code(), cause.as_str())
     }
 
-    /// A refusal that says less than the log does.
-    pub(super) const fn because(status: StatusCode, code: &'static str, reason: &'static str) -> Self {
+    /// A credential that is refused: the same answer for whatever is wrong inside a token.
+    pub(super) fn credential(reason: Reason) -> Self {
+        let (status, code) = if reason == Reason::MalformedCredentials {
+            (StatusCode::BAD_REQUEST, "invalid_request")
+        } else {
+            (StatusCode::UNAUTHORIZED, "invalid_token")
+        };
+        Self::because(status, code, reason.as_str())
+    }
+
+    /// Says less than the log does. Private: whatever stands in the log is declared by a [`Cause`], [`Reason`] or [`Code`].
+    const fn because(status: StatusCode, code: &'static str, reason: &'static str) -> Self {
         Self { status, code, reason, retry_after: None, says: Says::Nothing, closes: false }
     }
 
     /// A rule, or a part of it, that is not in force because of a finding.
     pub(super) const fn unresolved(code: Code) -> Self {
-        Self::new(StatusCode::SERVICE_UNAVAILABLE, code.as_str()).retry_after(Duration::from_secs(10))
+        let code = code.as_str();
+        Self::because(StatusCode::SERVICE_UNAVAILABLE, code, code).retry_after(Duration::from_secs(10))
+    }
+
+    /// The same, for which the log names a finding.
+    pub(super) const fn found(mut self, code: Code) -> Self {
+        self.reason = code.as_str();
+        self
     }
 
     /// A redirect to `location`.
@@ -81,6 +104,11 @@ impl Refusal {
     /// The same, with this challenge.
     pub(super) fn challenge(self, challenge: HeaderValue) -> Self {
         Self { says: Says::Challenge(challenge), ..self }
+    }
+
+    /// The same, with the methods that are served (RFC 9110, section 15.5.6).
+    pub(super) fn allow(self, methods: HeaderValue) -> Self {
+        Self { says: Says::Allowed(methods), ..self }
     }
 
     /// The reply.
@@ -112,6 +140,9 @@ impl Refusal {
             Says::Nothing => {}
             Says::Challenge(challenge) => {
                 headers.insert(WWW_AUTHENTICATE, challenge);
+            }
+            Says::Allowed(methods) => {
+                headers.insert(ALLOW, methods);
             }
             Says::Location(location) => {
                 headers.insert(LOCATION, location);

@@ -2,15 +2,17 @@
 
 use std::sync::Arc;
 
-use http::header::{AUTHORIZATION, HOST, HeaderMap};
+use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, TE, TRANSFER_ENCODING};
 use http::request::Parts;
 use http::uri::PathAndQuery;
-use http::{StatusCode, Uri, Version};
+use http::{HeaderValue, Method, Uri, Version};
+use http_body::Body;
 
 use super::access::Caller;
 use super::admit::Admitted;
 use super::body::RequestBody;
 use super::claims;
+use super::credential;
 use super::exchange::Exchange;
 use super::heads;
 use super::receive::{Received, stages_of};
@@ -18,8 +20,9 @@ use super::redirect;
 use super::refusal::Refusal;
 use super::worker::Worker;
 use crate::snapshot::{
-    Action, ApiKeyPlace, Backend, Chain, Credential, HostHeader, PathRewrite, Stages, Timeouts, Upstream,
+    Action, ApiKeyPlace, Backend, Chain, Credential, HostHeader, PathRewrite, Protocol, Stages, Timeouts, Upstream,
 };
+use crate::telemetry::Cause;
 use crate::wire::forwarded::Convention;
 
 /// A request that may be sent. Only this module makes one, only `forward` takes one.
@@ -42,9 +45,9 @@ pub(super) fn transform(worker: &Worker, exchange: &mut Exchange, admitted: Admi
         return Err(redirect::refusal(rule, exchange, &matched.received));
     }
     let Some(backend) = stages.backend(matched.point) else {
-        return Err(Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no_backend"));
+        return Err(Refusal::new(Cause::NoBackend));
     };
-    let (upstream, strip, base, credential) = match backend {
+    let (upstream, strip, base, own) = match backend {
         Backend::Upstream { upstream, strip, base, credential, .. } => (Arc::clone(upstream), strip, base, credential),
         Backend::Unresolved(code) => return Err(Refusal::unresolved(*code)),
     };
@@ -54,27 +57,47 @@ pub(super) fn transform(worker: &Worker, exchange: &mut Exchange, admitted: Admi
     head.uri = target;
     way.write(&host, Convention::default(), &mut head.headers);
     exchange.name.tell(worker.random(), &mut head);
-    if let Some(caller) = &authenticated.caller {
-        strip_credential(caller, &mut head.headers);
-    }
+    strip_credential(authenticated.caller.as_ref(), &mut head.headers);
     heads::edit(&mut head.headers, &stages.request);
     if let Some(caller) = &authenticated.caller {
         claims::tell(worker, &caller.policy.forwarding.claims, caller.identity.claims(), &mut head.headers);
     }
-    if let Some(credential) = credential {
+    if let Some(own) = own {
         // Whatever else the client identifies itself with is not for this provider.
-        remove_credentials(&mut head.headers, &ApiKeyPlace::ALL);
-        head.headers.insert(AUTHORIZATION, credential.as_ref().clone());
+        credential::remove(&mut head.headers, &ApiKeyPlace::ALL);
+        head.headers.insert(AUTHORIZATION, own.as_ref().clone());
     }
     let host = match (&stages.host, &upstream.host) {
         (Some(host), _) | (None, HostHeader::Fixed(host)) => host.clone(),
         (None, HostHeader::FromClient) => host,
     };
     head.headers.insert(HOST, host);
+    frame(&head.method, &body, upstream.protocol, &mut head.headers);
     head.version = Version::HTTP_11;
     head.extensions = http::Extensions::new();
     let timeouts = stages.timeouts;
     Ok(Forwardable { head, body, upstream, timeouts, chain, _proof: () })
+}
+
+/// Says how the body is framed where hyper would not say it, or say it wrongly.
+fn frame(method: &Method, body: &RequestBody, protocol: Protocol, headers: &mut HeaderMap) {
+    if protocol == Protocol::H2c {
+        return;
+    }
+    // It would have to be named in `Connection` (RFC 9110, section 10.1.4), and trailers are asked for only by those who
+    // speak HTTP/2.
+    headers.remove(TE);
+    match body {
+        // RFC 9110, section 8.6: who expects a body wants to be told that there is none.
+        RequestBody::Empty if matches!(*method, Method::POST | Method::PUT | Method::PATCH) => {
+            headers.insert(CONTENT_LENGTH, HeaderValue::from_static("0"));
+        }
+        // hyper leaves out the body of a GET or HEAD of which no length is known.
+        RequestBody::Streaming { .. } if body.size_hint().exact().is_none() => {
+            headers.insert(TRANSFER_ENCODING, HeaderValue::from_static("chunked"));
+        }
+        RequestBody::Empty | RequestBody::Streaming { .. } => {}
+    }
 }
 
 /// The path and query to send: as received where nothing changes, which costs a counter.
@@ -98,9 +121,7 @@ fn target(stages: &Stages, exchange: &Exchange, received: &Received, strip: &str
         text.push_str(query);
     }
     // A base or a replacement comes from a resource and was checked there; this is for the sum of them.
-    PathAndQuery::try_from(text)
-        .map(Uri::from)
-        .map_err(|_| Refusal::because(StatusCode::BAD_REQUEST, "bad_request", "bad_target"))
+    PathAndQuery::try_from(text).map(Uri::from).map_err(|_| Refusal::new(Cause::BadTarget))
 }
 
 /// Appends `path` as `rewrite` changes it.
@@ -129,19 +150,16 @@ pub(super) fn strip_front(text: &mut String, start: usize, front: &str) {
     text.replace_range(start..end, if end == text.len() { "/" } else { "" });
 }
 
-/// The credential was for us: unless the policy says so, nobody behind us gets to use it.
-fn strip_credential(caller: &Caller, headers: &mut HeaderMap) {
-    match caller.policy.forwarding.credential {
-        Credential::Keep => {}
-        Credential::Strip => {
+/// The credential was for us: unless the policy says so, nobody behind us gets to use it. A rule that is open to everybody
+/// looks at none, and its upstream may have its own; but keys of ours are not for it either.
+fn strip_credential(caller: Option<&Caller>, headers: &mut HeaderMap) {
+    match caller.map(|caller| (caller.policy.forwarding.credential, &caller.policy.key_places)) {
+        None => credential::remove_our_keys(headers),
+        Some((Credential::Keep, places)) => credential::remove_odd(headers, places),
+        Some((Credential::Strip, places)) => {
             headers.remove(AUTHORIZATION);
-            remove_credentials(headers, &caller.policy.key_places);
+            credential::remove(headers, places);
+            credential::remove_our_keys(headers);
         }
-    }
-}
-
-fn remove_credentials(headers: &mut HeaderMap, places: &[ApiKeyPlace]) {
-    for place in places {
-        headers.remove(place.header());
     }
 }

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use arc_swap::Guard;
-use http::StatusCode;
 use tokio::net::TcpStream;
 use tokio::sync::{Notify, mpsc, watch};
 
@@ -22,7 +21,7 @@ use super::{Limits, Shared};
 use crate::clock::{Clock, Tick, UnixTime};
 use crate::state::FailingSources;
 use crate::tasks::Tasks;
-use crate::telemetry::{AccessEntry, LogBuffer, Outcome, WorkerCounters};
+use crate::telemetry::{AccessEntry, Cause, End, LogBuffer, Outcome, WorkerCounters};
 use crate::wire::forwarded::{Peer, TrustedProxies};
 
 /// Log lines are handed over at least this often.
@@ -168,8 +167,8 @@ impl Worker {
     }
 
     /// Logs and counts a request of which no head could be read.
-    pub(super) fn refused_unread(&self, session: &Session, status: StatusCode, reason: &'static str) {
-        let (status, duration) = (status.as_u16(), Duration::ZERO);
+    pub(super) fn refused_unread(&self, session: &Session, cause: Cause) {
+        let (status, reason, duration) = (cause.status().as_u16(), cause.as_str(), Duration::ZERO);
         self.log(&AccessEntry {
             time: self.shared.clock.now(),
             method: "",
@@ -186,7 +185,13 @@ impl Worker {
             sent: 0,
             request_id: "",
         });
-        self.counters.request(Outcome { rule: &self.no_rule, status, reason, duration, token: None });
+        self.counters.request(Outcome {
+            rule: &self.no_rule,
+            status,
+            end: End::Refused(reason),
+            duration,
+            token: None,
+        });
     }
 
     /// Writes a line of the access log.

@@ -10,6 +10,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::words::End;
+
 /// The most label sets that one thread counts apart.
 const MAX_SERIES: usize = 20_000;
 
@@ -24,8 +26,8 @@ pub struct Outcome<'a> {
     pub rule: &'a Arc<str>,
     /// The status of the reply.
     pub status: u16,
-    /// Why it was refused; empty if it was not.
-    pub reason: &'static str,
+    /// How it ended.
+    pub end: End,
     /// From the complete head to the last byte handed over.
     pub duration: Duration,
     /// Whether its token was found among the verified ones; `None` where none was looked for.
@@ -70,6 +72,7 @@ events! {
     SpoofedHeader "bearward_spoofed_requests" "Requests that brought a header which only the gateway may set.",
     SignatureLimited "bearward_signature_checks_limited" "Tokens not verified because their source kept failing.",
     KeyWait "bearward_key_waits" "Requests that waited for newer keys of an issuer.",
+    Http2Flood "bearward_http2_floods" "HTTP/2 connections ended for resets, or sizes of heads, beyond measure.",
     KeyWaitShed "bearward_key_waits_shed" "Requests that would have waited for keys, but too many did already.",
 }
 
@@ -87,6 +90,7 @@ pub struct WorkerCounters {
 struct Inner {
     requests: HashMap<(Arc<str>, u16), u64, foldhash::fast::RandomState>,
     refusals: HashMap<&'static str, u64, foldhash::fast::RandomState>,
+    broken_off: HashMap<&'static str, u64, foldhash::fast::RandomState>,
     buckets: [u64; BUCKETS.len()],
     duration_count: u64,
     duration_micros: u64,
@@ -107,8 +111,10 @@ impl WorkerCounters {
         } else {
             *inner.requests.entry(("other".into(), outcome.status)).or_default() += 1;
         }
-        if !outcome.reason.is_empty() {
-            *inner.refusals.entry(outcome.reason).or_default() += 1;
+        match outcome.end {
+            End::Refused(word) if !word.is_empty() => *inner.refusals.entry(word).or_default() += 1,
+            End::Whole | End::Refused(_) => {}
+            End::BrokenOff(ending) => *inner.broken_off.entry(ending.as_str()).or_default() += 1,
         }
         let micros = u64::try_from(outcome.duration.as_micros()).unwrap_or(u64::MAX);
         let bucket = BUCKETS.partition_point(|bound| *bound < micros);
@@ -169,6 +175,7 @@ impl Counters {
     pub fn write(&self, out: &mut String) {
         let mut requests = BTreeMap::<(Arc<str>, u16), u64>::new();
         let mut refusals = BTreeMap::<&str, u64>::new();
+        let mut broken_off = BTreeMap::<&str, u64>::new();
         let mut buckets = [0; BUCKETS.len()];
         let (mut count, mut micros, mut hits, mut misses) = (0, 0_u64, 0, 0);
         let mut events = [0; EVENTS];
@@ -180,6 +187,9 @@ impl Counters {
             }
             for (key, value) in &inner.refusals {
                 *refusals.entry(key).or_default() += value;
+            }
+            for (key, value) in &inner.broken_off {
+                *broken_off.entry(key).or_default() += value;
             }
             for (sum, value) in buckets.iter_mut().zip(inner.buckets) {
                 *sum += value;
@@ -194,7 +204,8 @@ impl Counters {
             connections += worker.open_connections();
         }
         // Writing to a `String` cannot fail.
-        let _ = write_requests(out, &requests, &refusals);
+        let _ = write_requests(out, &requests);
+        let _ = write_refusals(out, &refusals, &broken_off);
         let _ = write_durations(out, buckets, count, micros);
         let _ = writeln!(
             out,
@@ -213,22 +224,31 @@ impl Counters {
     }
 }
 
-fn write_requests(
-    out: &mut String,
-    requests: &BTreeMap<(Arc<str>, u16), u64>,
-    refusals: &BTreeMap<&str, u64>,
-) -> std::fmt::Result {
+fn write_requests(out: &mut String, requests: &BTreeMap<(Arc<str>, u16), u64>) -> std::fmt::Result {
     writeln!(out, "# HELP bearward_requests Requests answered.\n# TYPE bearward_requests counter")?;
     for ((rule, status), value) in requests {
         // Rule names are names of Kubernetes objects: nothing in them needs escaping.
         writeln!(out, "bearward_requests_total{{rule=\"{rule}\",status=\"{status}\"}} {value}")?;
     }
-    writeln!(
-        out,
-        "# HELP bearward_refusals Requests that were refused or broken off, by reason.\n# TYPE bearward_refusals counter"
-    )?;
+    Ok(())
+}
+
+fn write_refusals(
+    out: &mut String,
+    refusals: &BTreeMap<&str, u64>,
+    broken_off: &BTreeMap<&str, u64>,
+) -> std::fmt::Result {
+    writeln!(out, "# HELP bearward_refusals Requests that were refused, by reason.\n# TYPE bearward_refusals counter")?;
     for (reason, value) in refusals {
         writeln!(out, "bearward_refusals_total{{reason=\"{reason}\"}} {value}")?;
+    }
+    writeln!(
+        out,
+        "# HELP bearward_requests_broken_off Requests that were let through, and whose client left or whose reply broke off.\n\
+         # TYPE bearward_requests_broken_off counter"
+    )?;
+    for (reason, value) in broken_off {
+        writeln!(out, "bearward_requests_broken_off_total{{reason=\"{reason}\"}} {value}")?;
     }
     Ok(())
 }

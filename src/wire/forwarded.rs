@@ -18,7 +18,7 @@ use std::net::IpAddr;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use ipnet::IpNet;
 
-use crate::wire::headers::remove_where;
+use crate::wire::headers::{Names, begins_with, is_odd, remove_where};
 use crate::wire::host::Host;
 
 /// The longest chain that is followed; beyond it the client counts as hidden.
@@ -28,8 +28,11 @@ static X_FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
 static X_FORWARDED_PROTO: HeaderName = HeaderName::from_static("x-forwarded-proto");
 static X_FORWARDED_HOST: HeaderName = HeaderName::from_static("x-forwarded-host");
 
+/// How the fields begin of which a trusted proxy's word is taken, or passed on.
+const X_FORWARDED: &str = "x-forwarded-";
+
 /// Fields that name a client, of which no version is taken from anybody.
-const CLIENT_FIELDS: [&str; 9] = [
+static CLIENT_FIELDS: Names = Names::new(&[
     "cf-connecting-ip",
     "fastly-client-ip",
     "forwarded",
@@ -39,7 +42,7 @@ const CLIENT_FIELDS: [&str; 9] = [
     "x-envoy-external-address",
     "x-original-forwarded-for",
     "x-real-ip",
-];
+]);
 
 /// Whether a connection is encrypted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -214,9 +217,11 @@ impl Forwarded {
     /// Replaces whatever the request says of its way by what is known. `host` is the request's own host in its one form,
     /// as a field.
     pub fn write(&self, host: &HeaderValue, convention: Convention, headers: &mut HeaderMap) {
-        // No proxy writes these names with an underscore, so that spelling came from a client.
-        let came_from_a_client = |name: &HeaderName| !self.peer.trusted || name.as_str().contains('_');
-        remove_where(headers, |name| is_client_field(name) || (is_x_forwarded(name) && came_from_a_client(name)));
+        // No proxy writes these names in another spelling, so that one came from a client.
+        let came_from_a_client = |name: &HeaderName| !self.peer.trusted || is_odd(name);
+        remove_where(headers, |name| {
+            CLIENT_FIELDS.matches(name) || (begins_with(X_FORWARDED, name) && came_from_a_client(name))
+        });
         let claimed = self.host.as_ref().map(|host| to_value(&host.to_string()));
         let host = claimed.unwrap_or_else(|| host.clone());
         match convention {
@@ -271,19 +276,9 @@ fn from_the_right<'a>(headers: &'a HeaderMap, name: &HeaderName) -> impl Iterato
     entries.map(<[u8]>::trim_ascii).filter(|entry| !entry.is_empty())
 }
 
-/// Applications behind CGI, WSGI or Rack see `x_real_ip` as `x-real-ip`.
-fn is_client_field(name: &HeaderName) -> bool {
-    CLIENT_FIELDS.iter().any(|field| field.len() == name.as_str().len() && begins_with(name, field))
-}
-
-fn is_x_forwarded(name: &HeaderName) -> bool {
-    begins_with(name, "x-forwarded-")
-}
-
-fn begins_with(name: &HeaderName, prefix: &str) -> bool {
-    let name = name.as_str().as_bytes();
-    let hyphens = name.iter().map(|byte| if *byte == b'_' { b'-' } else { *byte });
-    name.len() >= prefix.len() && prefix.bytes().eq(hyphens.take(prefix.len()))
+/// Whether a field speaks of the way that a request came, in any spelling.
+pub fn is_of_the_way(name: &HeaderName) -> bool {
+    CLIENT_FIELDS.matches(name) || begins_with(X_FORWARDED, name)
 }
 
 /// Addresses, hosts and what we wrote around them are header values; the alternative is unreachable.

@@ -1,12 +1,14 @@
 //! Which header fields belong to one connection, which to the gateway alone, and which carry an identity.
 
 mod identity;
+mod spelling;
 #[cfg(test)]
 mod tests;
 
 use http::header::{self, HeaderMap, HeaderName, HeaderValue};
 
 pub use identity::IdentityHeaders;
+pub use spelling::{Names, begins_with, is_odd, is_spelling};
 
 /// Whether a field belongs to one connection, named by `Connection` or not: RFC 9110, section 7.6.1, with the names that
 /// older software sends.
@@ -48,8 +50,12 @@ pub fn remove_hop_by_hop(headers: &mut HeaderMap) {
         let named: Vec<HeaderValue> = connection.remove_entry_mult().1.collect();
         for option in named.iter().flat_map(|value| value.as_bytes().split(|byte| *byte == b',')) {
             // What is not a field name cannot be the name of a field that is here.
-            if let Ok(option) = std::str::from_utf8(option.trim_ascii()) {
-                headers.remove(option);
+            // `TE` must be named here (RFC 9110, section 10.1.4), and what of it goes on is decided below.
+            match std::str::from_utf8(option.trim_ascii()) {
+                Ok(option) if !option.eq_ignore_ascii_case("te") => {
+                    headers.remove(option);
+                }
+                Ok(_) | Err(_) => {}
             }
         }
     }
@@ -78,6 +84,18 @@ fn keep_only_trailers(headers: &mut HeaderMap) {
     transfer_codings.remove_entry_mult();
     if takes_trailers {
         headers.insert(header::TE, HeaderValue::from_static("trailers"));
+    }
+}
+
+/// Whether a body that has a transfer coding has the one that is framing, `chunked`. hyper would read a list that ends in
+/// `chunked` and hand over a body that is still coded, take several fields of the same as one, and read a reply in any
+/// other coding up to the end of the connection. Nothing else than `chunked` is ever asked for.
+pub fn has_one_framing(headers: &HeaderMap) -> bool {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => true,
+        (Some(only), None) => only.as_bytes().trim_ascii().eq_ignore_ascii_case(b"chunked"),
+        (Some(_), Some(_)) => false,
     }
 }
 

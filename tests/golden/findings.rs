@@ -1,9 +1,10 @@
-//! `docs/findings.md` and `docs/reasons.md` are what the code says of its findings and of refused credentials.
+//! `docs/findings.md` and `docs/reasons.md` are what the code says of its findings and of what became of requests.
 
 use std::fmt::Write as _;
 
 use bearward::finding::Code;
 use bearward::jose::Reason;
+use bearward::telemetry::{Cause, Ending};
 
 use crate::assert_file;
 
@@ -16,12 +17,35 @@ show; the message beside it says which field and value it is about. This file is
 ";
 
 const REASONS: &str = "\
-# Why a credential was refused
+# Why a request was refused
 
-The words in the field `reason` of the access log and in the label of `bearward_refusals_total`. A client is never told
-them: it gets one and the same answer for every refused token. This file is written from the code. Both have other words
-too, for what is no credential's fault: the code of a finding, or what is wrong with a request or became of its reply,
-such as `no_route`, `head_too_large` or `client_left`.
+The words in the field `reason` of the access log and in the label `reason` of `bearward_refusals_total` and
+`bearward_requests_broken_off_total`. This file is written from the code. Where a rule, or a part of it, is not in force,
+the word is the code of the finding ([findings.md](findings.md)), and the answer a 503 with that code; where no keys can be
+had because of one, it is the word too, and the code of the answer `keys_unavailable`.
+
+";
+
+const OF_CREDENTIALS: &str = "\
+## Credentials
+
+A client is never told these: it gets one and the same answer, 401 with the code `invalid_token`, for whatever is wrong
+inside a token. Only `malformed_credentials` is a 400 with the code `invalid_request`.
+
+";
+
+const OF_REQUESTS: &str = "\
+## Requests
+
+Why a request was refused for another reason than its credential or a finding. The code is in the body of the answer;
+blame says who can mend it.
+
+";
+
+const OF_ENDINGS: &str = "\
+## Requests that were not refused
+
+Counted in `bearward_requests_broken_off_total`, with the status that the client was sent, or 499 if none was.
 
 ";
 
@@ -36,9 +60,28 @@ fn every_finding_is_explained() {
 
 #[test]
 fn every_reason_is_explained() {
-    let mut text = format!("{REASONS}| reason | meaning |\n|---|---|\n");
+    let mut text =
+        format!("{REASONS}{OF_REQUESTS}| reason | status | code | blame | meaning |\n|---|---|---|---|---|\n");
+    for cause in Cause::ALL {
+        let (status, code, blame) = (cause.status().as_u16(), cause.code(), cause.blame().as_str());
+        writeln!(text, "| `{}` | {status} | `{code}` | {blame} | {} |", cause.as_str(), cause.meaning()).unwrap();
+    }
+    write!(text, "\n{OF_CREDENTIALS}| reason | meaning |\n|---|---|\n").unwrap();
     for reason in Reason::ALL {
         writeln!(text, "| `{reason}` | {} |", reason.meaning()).unwrap();
     }
+    write!(text, "\n{OF_ENDINGS}| reason | meaning |\n|---|---|\n").unwrap();
+    for ending in Ending::ALL {
+        writeln!(text, "| `{}` | {} |", ending.as_str(), ending.meaning()).unwrap();
+    }
     assert_file("docs/reasons.md", &text);
+}
+
+#[test]
+fn a_word_of_the_log_has_one_meaning() {
+    let refused = Reason::ALL.iter().map(|reason| reason.as_str()).chain(Cause::ALL.iter().map(|cause| cause.as_str()));
+    let words: Vec<_> = refused.chain(Code::ALL.iter().map(|code| code.as_str())).collect();
+    for (place, word) in words.iter().enumerate() {
+        assert!(!words[..place].contains(word), "{word} is declared twice");
+    }
 }

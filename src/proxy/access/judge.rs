@@ -8,7 +8,7 @@ use serde_json::Value;
 
 use super::missing::{Issued, Missing, may_be_missing};
 use super::{Caller, Identity, Verdict};
-use crate::expr::{Inputs, RequestInput, TokenInput};
+use crate::expr::{EvalError, Inputs, RequestInput, TokenInput};
 use crate::jose::{ApiKey, Claims, KeySet, MAX_TOKEN_BYTES, Reason, Token, TokenHash, Verified};
 use crate::proxy::credential::Found;
 use crate::proxy::exchange::Exchange;
@@ -20,7 +20,7 @@ use crate::snapshot::{
     Takes, TokenRule,
 };
 use crate::state::Source;
-use crate::telemetry::{Event, TokenLookUp};
+use crate::telemetry::{Cause, Event, TokenLookUp};
 
 /// Judges the credential of one request: its signature at most once for rules in a row that name the same policy.
 pub(super) struct Judge<'a> {
@@ -56,13 +56,13 @@ impl<'a> Judge<'a> {
             return Err(Verdict::Scopes(rule.scopes.clone(), Arc::clone(&rule.policy)));
         }
         if !rule.claims.iter().all(|matcher| holds(matcher, claims)) {
-            return Err(Verdict::Denied("claim_mismatch"));
+            return Err(Verdict::Denied(Cause::ClaimMismatch));
         }
         if let Some(require) = &rule.require {
             match require.holds(&self.inputs(&rule.policy, entry, claims, exchange)) {
                 Ok(true) => {}
-                Ok(false) => return Err(Verdict::Denied("denied_by_rule")),
-                Err(error) => return Err(Verdict::Denied(error.as_str())),
+                Ok(false) => return Err(Verdict::Denied(Cause::DeniedByRule)),
+                Err(error) => return Err(Verdict::Denied(cause_of(error))),
             }
         }
         exchange.policy = Some(Arc::clone(&entry.name));
@@ -212,6 +212,17 @@ impl<'a> Judge<'a> {
 fn refuse(entry: &JwtEntry, issued: Issued, as_of: AsOf, reason: Reason) -> Verdict {
     let missing = if may_be_missing(reason) { Missing::key_of(&entry.keys, issued, as_of) } else { None };
     missing.map_or(Verdict::Token(reason), Verdict::Missing)
+}
+
+/// Why an expression that has no value refuses.
+const fn cause_of(error: EvalError) -> Cause {
+    match error {
+        EvalError::Missing => Cause::RuleValueMissing,
+        EvalError::Type => Cause::RuleWrongType,
+        EvalError::Range => Cause::RuleOutOfRange,
+        EvalError::Unreadable => Cause::RuleUnreadable,
+        EvalError::Cost => Cause::RuleTooCostly,
+    }
 }
 
 fn takes_tokens(entry: &Entry) -> bool {

@@ -7,15 +7,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
-
 use crate::clock::UnixTime;
 use crate::finding::Code;
 use crate::jose::{Reason, Token};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::worker::Worker;
 use crate::snapshot::{AsOf, KeyCell};
-use crate::telemetry::Event;
+use crate::telemetry::{Cause, Event};
 
 /// How long a request waits for newer keys.
 const PATIENCE: Duration = Duration::from_secs(2);
@@ -31,17 +29,19 @@ pub(super) struct Missing {
     is_fetched: bool,
     /// When the next fetch may begin.
     next: Option<UnixTime>,
-    /// For the log.
-    reason: &'static str,
+    /// What is missing.
+    cause: Cause,
+    /// What the log names instead, if there is more to say.
+    finding: Option<Code>,
 }
 
 impl Missing {
     /// No keys are known at all.
     pub(super) fn all_keys(cell: &Arc<KeyCell>, code: Code, retry: Option<UnixTime>) -> Self {
-        let reason = if code == Code::KeysUnavailable { "keys_unavailable" } else { code.as_str() };
+        let finding = Some(code).filter(|code| *code != Code::KeysUnavailable);
         // A first fetch that is still under way has no time of the next yet, and no other reason either.
         let is_fetched = retry.is_some() || code == Code::KeysUnavailable;
-        Self { cell: Arc::clone(cell), is_fetched, next: retry, reason }
+        Self { cell: Arc::clone(cell), is_fetched, next: retry, cause: Cause::KeysUnavailable, finding }
     }
 
     /// The key of `token` is not among those that are known as of `as_of`; `None` where that proves that there is none.
@@ -50,7 +50,8 @@ impl Missing {
             AsOf::Always => None,
             AsOf::Fetch { began, .. } if token.is_before(began) => None,
             AsOf::Fetch { next, .. } => {
-                Some(Self { cell: Arc::clone(cell), is_fetched: true, next: Some(next), reason: "key_not_fetched_yet" })
+                let (cell, next) = (Arc::clone(cell), Some(next));
+                Some(Self { cell, is_fetched: true, next, cause: Cause::KeyNotFetchedYet, finding: None })
             }
         }
     }
@@ -78,7 +79,11 @@ impl Missing {
     /// The answer when there is nothing left to wait for.
     pub(super) fn refusal(&self, worker: &Worker) -> Refusal {
         let retry = self.next.map_or(SOME_TIME, |next| next.since(worker.clock().now()));
-        Refusal::because(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable", self.reason).retry_after(retry)
+        let refusal = Refusal::new(self.cause).retry_after(retry);
+        match self.finding {
+            Some(code) => refusal.found(code),
+            None => refusal,
+        }
     }
 }
 

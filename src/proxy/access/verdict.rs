@@ -3,13 +3,12 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use http::StatusCode;
-
 use super::Closed;
 use super::missing::Missing;
 use crate::jose::Reason;
 use crate::proxy::refusal::Refusal;
 use crate::snapshot::Policy;
+use crate::telemetry::Cause;
 
 /// A namespace that does not let its Secrets be read is asked again this often.
 const FORBIDDEN_RETRY: Duration = Duration::from_secs(30);
@@ -28,7 +27,7 @@ pub(super) enum Verdict {
     /// The Secrets with the keys of an entry may not be read: nobody can be told that his key is wrong.
     Unavailable,
     /// The token is good, but the rule's claims or expression refuse it.
-    Denied(&'static str),
+    Denied(Cause),
     /// The token is good, but lacks some of these scopes of this policy.
     Scopes(Box<[Box<str>]>, Arc<Policy>),
 }
@@ -57,21 +56,16 @@ impl Verdict {
         let refusal = match self {
             Self::NoEntry => invalid_token(first, Reason::IssUnknown),
             Self::Token(Reason::MalformedCredentials) => {
-                Refusal::because(StatusCode::BAD_REQUEST, "invalid_request", Reason::MalformedCredentials.as_str())
-                    .challenge(first.challenges.invalid_request.clone())
+                Refusal::credential(Reason::MalformedCredentials).challenge(first.challenges.invalid_request.clone())
             }
             Self::Token(reason) => invalid_token(first, reason),
-            Self::Limited(wait) => {
-                Refusal::because(StatusCode::TOO_MANY_REQUESTS, "too_many_failures", "source_limited").retry_after(wait)
-            }
-            Self::Unavailable => {
-                Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable").retry_after(FORBIDDEN_RETRY)
-            }
+            Self::Limited(wait) => Refusal::new(Cause::SourceLimited).retry_after(wait),
+            Self::Unavailable => Refusal::new(Cause::KeysUnavailable).retry_after(FORBIDDEN_RETRY),
             Self::Missing(missing) => return Closed::Missing(missing),
-            Self::Denied(reason) => Refusal::because(StatusCode::FORBIDDEN, "access_denied", reason),
+            Self::Denied(cause) => Refusal::new(cause),
             Self::Scopes(needed, policy) => {
                 let challenge = policy.challenges.insufficient_scope(&needed);
-                Refusal::because(StatusCode::FORBIDDEN, "insufficient_scope", "scope").challenge(challenge)
+                Refusal::new(Cause::Scope).challenge(challenge)
             }
         };
         Closed::Refused(refusal)
@@ -79,6 +73,5 @@ impl Verdict {
 }
 
 fn invalid_token(policy: &Policy, reason: Reason) -> Refusal {
-    Refusal::because(StatusCode::UNAUTHORIZED, "invalid_token", reason.as_str())
-        .challenge(policy.challenges.invalid_token.clone())
+    Refusal::credential(reason).challenge(policy.challenges.invalid_token.clone())
 }

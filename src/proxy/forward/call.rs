@@ -22,7 +22,9 @@ use crate::proxy::pool::{InFlight, PoolKey};
 use crate::proxy::refusal::Refusal;
 use crate::proxy::worker::Worker;
 use crate::snapshot::{Protocol, Upstream};
+use crate::telemetry::Cause;
 use crate::transport::{self, Stream};
+use crate::wire::headers::has_one_framing;
 
 /// A reply's body up to this size that arrived with its head is handed over in one piece.
 const WHOLE: u64 = 64 << 10;
@@ -66,9 +68,8 @@ impl Call {
             || random.below_usize(addresses.len()),
             |place| addresses.get(place).map_or(0, |address| pool.load(&self.key(*address))),
         );
-        let address = picked
-            .and_then(|place| addresses.get(place).copied())
-            .ok_or_else(|| Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "no_endpoint"))?;
+        let address =
+            picked.and_then(|place| addresses.get(place).copied()).ok_or_else(|| Refusal::new(Cause::NoEndpoint))?;
         self.tried = Some(address);
         Ok(pool.enter(self.key(address)))
     }
@@ -94,6 +95,8 @@ impl Call {
         match sent {
             // We never ask to switch protocols, so whoever says that it does is not to be understood any more.
             Ok((_, reply)) if reply.status() == StatusCode::SWITCHING_PROTOCOLS => Err(Failed::Final(broken())),
+            // Nor for a coding that the client would have to undo, and would not be told of.
+            Ok((_, reply)) if !has_one_framing(reply.headers()) => Err(Failed::Final(broken())),
             Ok((Some(link), reply)) => Ok(self.receive(patience, upload, place, link, reply)),
             Ok((None, reply)) => {
                 let (head, incoming) = reply.into_parts();

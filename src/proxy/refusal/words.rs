@@ -5,6 +5,7 @@ pub(super) fn of(code: &str) -> (&'static str, Option<&'static str>) {
     match code {
         "no_route" => ("No route", Some("Nothing is served under this host and path.")),
         "bad_request" => ("Bad request", Some("The request has no single meaning.")),
+        "method_not_allowed" => ("Method not allowed", None),
         "no_credentials" => ("Credentials needed", Some("Send a token as Authorization: Bearer.")),
         "invalid_request" => ("Malformed credentials", Some("Send exactly one token, in the Authorization header.")),
         "invalid_token" => ("Token refused", Some("The token is not valid here.")),
@@ -13,7 +14,8 @@ pub(super) fn of(code: &str) -> (&'static str, Option<&'static str>) {
         "too_many_failures" => ("Too many failures", Some("Too many tokens from this address were refused.")),
         "keys_unavailable" => ("Keys unavailable", Some("The token cannot be checked now; it may well be good.")),
         "body_too_large" => ("Body too large", None),
-        "body_too_slow" => ("Body too slow", None),
+        "head_too_large" => ("Head too large", Some("The request's fields are too many or too large.")),
+        "head_timeout" => ("Head too slow", None),
         "target_too_long" => ("Target too long", None),
         "no_endpoint" | "upstream_unreachable" | "no_backend" => ("Upstream unavailable", None),
         "upstream_broken" => ("Upstream failed", Some("The upstream ended the exchange before a reply.")),

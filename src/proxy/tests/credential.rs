@@ -47,6 +47,13 @@ fn a_credential_that_cannot_be_taken_is_told_apart_by_what_is_wrong_with_it() {
         ("the query, later", "/?a=b&access_token=a", &[], InQuery),
         ("the query without a value", "/?access_token", &[], InQuery),
         ("the query, escaped", "/?a&%61ccess%5Ftoken=a", &[], InQuery),
+        ("the query, after a semicolon", "/?a=b;access_token=a", &[], InQuery),
+        ("the query, before a semicolon", "/?access_token;a", &[], InQuery),
+        ("the query, escaped in lower case", "/?access%5ftoken=a", &[], InQuery),
+        ("the query, every letter escaped", "/?%61%63%63%65%73%73%5F%74%6F%6B%65%6E=a", &[], InQuery),
+        ("the query, in capitals", "/?Access_Token=a", &[], InQuery),
+        ("the query, in escaped capitals", "/?a;%41CCESS%5FTOKEN=a", &[], InQuery),
+        ("header and query after a semicolon", "/?a;access_token=a", &[("authorization", b"Bearer a")], Several),
         ("the query beside another scheme", "/?access_token=a", &[("authorization", b"Basic a")], InQuery),
     ];
     for (name, target, fields, expected) in rows {
@@ -62,6 +69,8 @@ fn the_one_credential_is_found_where_it_may_stand() {
         ("/", &[("authorization", b"Bearer a.b-c_d~e+f/g=")], "a.b-c_d~e+f/g=", Bearer),
         ("/", &[("authorization", b"bEaReR a.b.c")], "a.b.c", Bearer),
         ("/", &[("authorization", b"Bearer   a.b.c")], "a.b.c", Bearer),
+        ("/?a=access_token;b=access_token", &[("authorization", b"Bearer a")], "a", Bearer),
+        ("/?access%255Ftoken=x&access%5=y&access%zztoken=z", &[("authorization", b"Bearer a")], "a", Bearer),
         ("/?token=x&access_token_=y", &[("authorization", b"Bearer a")], "a", Bearer),
         ("/", &[("x-api-key", b"bw_a")], "bw_a", XApiKey),
         ("/", &[("x-api-key", b"bw_a"), ("x-goog-api-key", b"other")], "bw_a", XApiKey),

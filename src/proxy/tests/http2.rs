@@ -80,8 +80,16 @@ fn streams_and_their_trailers_pass_both_ways_at_once() {
             down.send_data(Bytes::from_static(word.as_bytes()), false).unwrap();
             assert_eq!(next(reply.body_mut()).await, word);
         }
-        up.send_trailers(trailers(&[("x-sum", "1"), ("authorization", "x"), ("client-cert", "x"), ("host", "x")]))
-            .unwrap();
+        let brought = [
+            ("x-sum", "1"),
+            ("authorization", "x"),
+            ("x_api_key", "x"),
+            ("client-cert", "x"),
+            ("x.forwarded.for", "x"),
+            ("x-http-method-override", "x"),
+            ("host", "x"),
+        ];
+        up.send_trailers(trailers(&brought)).unwrap();
         assert_eq!(read(got.body_mut()).await.unwrap().1, Some(trailers(&[("x-sum", "1")])));
         down.send_trailers(trailers(&[("grpc-status", "0"), ("set-cookie", "x"), ("content-length", "1")])).unwrap();
         assert_eq!(read(reply.body_mut()).await.unwrap().1, Some(trailers(&[("grpc-status", "0")])));

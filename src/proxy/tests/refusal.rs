@@ -10,8 +10,10 @@ use http_body_util::BodyExt;
 use super::tables::{forward, stages};
 use super::worker::{exchange, worker};
 use crate::finding::Code;
+use crate::jose::Reason;
 use crate::proxy::refusal::Refusal;
 use crate::snapshot::{Chain, Dialect};
+use crate::telemetry::Cause;
 
 /// Status, fields and body of a refusal.
 fn render(refusal: Refusal, method: Method, dialect: Dialect) -> (u16, Vec<(String, String)>, String) {
@@ -32,8 +34,8 @@ fn fields(rows: &[(&str, &str)]) -> Vec<(String, String)> {
 
 #[test]
 fn a_refusal_is_a_problem_that_says_less_than_the_log() {
-    let refusal = Refusal::because(StatusCode::UNAUTHORIZED, "invalid_token", "bad_signature")
-        .challenge(HeaderValue::from_static("Bearer realm=\"shop\""));
+    let refusal =
+        Refusal::credential(Reason::BadSignature).challenge(HeaderValue::from_static("Bearer realm=\"shop\""));
     assert_eq!(
         render(refusal, Method::GET, Dialect::Problem),
         (
@@ -52,8 +54,8 @@ fn a_refusal_is_a_problem_that_says_less_than_the_log() {
 
 #[test]
 fn a_model_route_refuses_in_its_clients_own_words() {
-    let refusal = Refusal::because(StatusCode::UNAUTHORIZED, "invalid_token", "bad_signature")
-        .challenge(HeaderValue::from_static("Bearer realm=\"shop\""));
+    let refusal =
+        Refusal::credential(Reason::BadSignature).challenge(HeaderValue::from_static("Bearer realm=\"shop\""));
     assert_eq!(
         render(refusal, Method::GET, Dialect::OpenAi),
         (
@@ -72,10 +74,8 @@ fn a_model_route_refuses_in_its_clients_own_words() {
 
 #[test]
 fn a_head_request_is_refused_without_a_body() {
-    let (status, head_fields, body) =
-        render(Refusal::new(StatusCode::NOT_FOUND, "no_route"), Method::HEAD, Dialect::Problem);
-    let (_, get_fields, get_body) =
-        render(Refusal::new(StatusCode::NOT_FOUND, "no_route"), Method::GET, Dialect::Problem);
+    let (status, head_fields, body) = render(Refusal::new(Cause::NoRoute), Method::HEAD, Dialect::Problem);
+    let (_, get_fields, get_body) = render(Refusal::new(Cause::NoRoute), Method::GET, Dialect::Problem);
     assert_eq!((status, body.as_str()), (404, ""));
     let length = ("content-length".to_owned(), get_body.len().to_string());
     assert_eq!(head_fields, [get_fields, vec![length]].concat());
@@ -90,7 +90,7 @@ fn another_try_is_asked_for_in_whole_seconds() {
         (Duration::from_millis(1_001), "2"),
         (Duration::from_secs(90), "90"),
     ] {
-        let refusal = Refusal::new(StatusCode::SERVICE_UNAVAILABLE, "keys_unavailable").retry_after(wait);
+        let refusal = Refusal::new(Cause::KeysUnavailable).retry_after(wait);
         let (_, fields, _) = render(refusal, Method::GET, Dialect::Problem);
         assert!(fields.contains(&("retry-after".to_owned(), expected.to_owned())), "{wait:?}: {fields:?}");
     }
@@ -106,6 +106,20 @@ fn a_refusal_of_an_unresolved_rule_has_the_code_of_its_finding_and_no_challenge(
 }
 
 #[test]
+fn every_cause_has_words_of_its_own_for_the_client() {
+    for cause in Cause::ALL {
+        let (status, _, body) = render(Refusal::new(*cause), Method::GET, Dialect::Problem);
+        assert_eq!(status, cause.status().as_u16(), "{cause:?}");
+        assert!(body.ends_with(&format!("\"code\":\"{}\"}}", cause.code())), "{body}");
+        assert!(!body.contains("Route not in force"), "{cause:?} has no words: {body}");
+        // What exactly is wrong with a credential, or denies it, is for the log alone.
+        if [400, 401, 403].contains(&status) && !cause.code().contains(cause.as_str()) {
+            assert!(!body.contains(cause.as_str()), "{body}");
+        }
+    }
+}
+
+#[test]
 fn a_redirect_has_a_location_and_no_body() {
     let refusal = Refusal::redirect(StatusCode::FOUND, HeaderValue::from_static("https://example.com/"));
     assert_eq!(
@@ -116,7 +130,6 @@ fn a_redirect_has_a_location_and_no_body() {
 
 #[test]
 fn a_refusal_that_closes_says_so() {
-    let (_, fields, _) =
-        render(Refusal::new(StatusCode::BAD_REQUEST, "bad_request").closing(), Method::GET, Dialect::Problem);
+    let (_, fields, _) = render(Refusal::new(Cause::BadTarget).closing(), Method::GET, Dialect::Problem);
     assert!(fields.contains(&("connection".to_owned(), "close".to_owned())), "{fields:?}");
 }

@@ -4,12 +4,17 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{Counters, Outcome};
+use super::super::{Counters, End, Ending, Outcome};
 
 fn count(counters: &Counters, thread: usize, rule: &str, status: u16, reason: &'static str, micros: u64) {
+    let end = if reason.is_empty() { End::Whole } else { End::Refused(reason) };
+    count_end(counters, thread, rule, status, end, micros);
+}
+
+fn count_end(counters: &Counters, thread: usize, rule: &str, status: u16, end: End, micros: u64) {
     let worker = counters.workers().nth(thread).unwrap();
     let duration = Duration::from_micros(micros);
-    worker.request(Outcome { rule: &Arc::from(rule), status, reason, duration, token: None });
+    worker.request(Outcome { rule: &Arc::from(rule), status, end, duration, token: None });
 }
 
 fn text(counters: &Counters) -> String {
@@ -43,6 +48,26 @@ fn threads_are_added_up() {
         assert_has(&text, line);
     }
     assert!(!text.contains("reason=\"\""), "{text}");
+}
+
+#[test]
+fn a_request_that_was_let_through_counts_as_no_refusal_however_it_ends() {
+    let counters = Counters::new(2);
+    count(&counters, 0, "r", 503, "shutting_down", 1);
+    count_end(&counters, 0, "r", 200, End::BrokenOff(Ending::ClientLeft), 1);
+    count_end(&counters, 1, "r", 499, End::BrokenOff(Ending::ClientLeft), 1);
+    count_end(&counters, 1, "r", 200, End::BrokenOff(Ending::ShuttingDown), 1);
+    // A redirect is made as refusals are, and is none.
+    count_end(&counters, 1, "r", 302, End::Refused(""), 1);
+    let text = text(&counters);
+    for line in [
+        "bearward_refusals_total{reason=\"shutting_down\"} 1",
+        "bearward_requests_broken_off_total{reason=\"client_left\"} 2",
+        "bearward_requests_broken_off_total{reason=\"shutting_down\"} 1",
+    ] {
+        assert_has(&text, line);
+    }
+    assert_eq!(text.matches("bearward_refusals_total").count(), 1, "{text}");
 }
 
 #[test]

@@ -1,12 +1,8 @@
 //! Finds header fields that claim an identity, however a client spells them.
-//!
-//! CGI, WSGI and Rack turn `-` into `_` before the application sees a name, and some servers whatever is no letter and no
-//! digit, so that `X_Subject` and `X.Subject` arrive there as `X-Subject` does. All spellings, and every mixture, are one
-//! name here.
-
-use std::cmp::Ordering;
 
 use http::HeaderName;
+
+use super::spelling::{compare, length_bit, plain};
 
 /// Fields by which a proxy vouches for a client certificate: RFC 9440, and Envoy's. Nobody's word is taken for one.
 const OF_CERTIFICATES: [&str; 3] = ["client-cert", "client-cert-chain", "x-forwarded-client-cert"];
@@ -17,8 +13,7 @@ const OF_CERTIFICATES: [&str; 3] = ["client-cert", "client-cert-chain", "x-forwa
 pub struct IdentityHeaders {
     /// Lower case, with `-` for whatever is no letter and no digit; in order, each once.
     names: Vec<Box<str>>,
-    /// Bit n is set when a name has n bytes, bit 63 for all that are longer: most fields of a request are ruled out by
-    /// their length.
+    /// The [`length_bit`]s of all names.
     lengths: u64,
 }
 
@@ -45,18 +40,4 @@ impl IdentityHeaders {
         let name = name.as_str();
         self.lengths & length_bit(name.len()) != 0 && self.names.binary_search_by(|known| compare(known, name)).is_ok()
     }
-}
-
-fn length_bit(length: usize) -> u64 {
-    1 << length.min(63)
-}
-
-/// What a byte of a name comes to.
-const fn plain(byte: u8) -> u8 {
-    if byte.is_ascii_alphanumeric() { byte } else { b'-' }
-}
-
-/// The order of names once they are plain. A [`HeaderName`] is in lower case already.
-fn compare(known: &str, name: &str) -> Ordering {
-    known.bytes().cmp(name.bytes().map(plain))
 }

@@ -2,7 +2,10 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 
-use super::{IdentityHeaders, is_reserved, remove_hop_by_hop, remove_where};
+use super::{
+    IdentityHeaders, Names, begins_with, has_one_framing, is_odd, is_reserved, is_spelling, remove_hop_by_hop,
+    remove_where,
+};
 
 fn headers(lines: &[(&'static str, &'static str)]) -> HeaderMap {
     let mut map = HeaderMap::new();
@@ -45,7 +48,8 @@ fn hop_by_hop_fields_go_no_further() {
         ("a Connection that names nothing", &[("connection", "\u{7f}@,()"), ("a", "b")], &[("a", "b")]),
         ("TE keeps trailers alone", &[("te", "gzip;q=0.5, Trailers")], &[("te", "trailers")]),
         ("TE without trailers", &[("te", "gzip"), ("te", "deflate")], &[]),
-        ("TE named by Connection", &[("connection", "te"), ("te", "trailers")], &[]),
+        ("TE named by Connection", &[("connection", "x, TE"), ("te", "trailers")], &[("te", "trailers")]),
+        ("TE named by Connection without trailers", &[("connection", "te"), ("te", "gzip")], &[]),
     ] {
         let mut map = HeaderMap::new();
         for (name, value) in before {
@@ -118,4 +122,51 @@ fn every_field_of_a_name_is_removed() {
     let identity = IdentityHeaders::new(&[HeaderName::from_static("x-subject")]);
     remove_where(&mut map, |name| identity.matches(name));
     assert_eq!(map, headers(&[("accept", "d")]));
+}
+
+#[test]
+fn a_name_is_found_in_every_spelling_and_no_other_name_is() {
+    let names = Names::new(&["api-key", "x-api-key"]);
+    for (name, found, odd) in [
+        ("api-key", true, false),
+        ("api_key", true, true),
+        ("API.Key", true, true),
+        ("X-Api-Key", true, false),
+        ("x_api_key", true, true),
+        ("x.api-key", true, true),
+        ("x|api~key", true, true),
+        ("x-api-keys", false, false),
+        ("xapi-key", false, false),
+        ("x9api-key", false, false),
+        ("apikey", false, false),
+        ("x--api-key", false, false),
+        ("y-api-key", false, false),
+    ] {
+        let name: HeaderName = name.parse().unwrap();
+        assert_eq!((names.matches(&name), is_odd(&name)), (found, odd), "{name}");
+    }
+    assert!(!Names::new(&[]).matches(&HeaderName::from_static("x")));
+    for (name, begins) in [("x.api.key", true), ("x_api", true), ("x-ap", false), ("xsapi-key", false)] {
+        assert_eq!(begins_with("x-api", &name.parse().unwrap()), begins, "{name}");
+    }
+    assert!(is_spelling("x-api", &"x!api".parse().unwrap()));
+    assert!(!is_spelling("x-api", &"x-api-".parse().unwrap()));
+}
+
+#[test]
+fn chunked_alone_is_framing() {
+    for (fields, is_one) in [
+        (&[][..], true),
+        (&["chunked"], true),
+        (&["\tChunked "], true),
+        (&["gzip, chunked"], false),
+        (&["chunked, chunked"], false),
+        (&["chunked", "chunked"], false),
+        (&["gzip"], false),
+        (&[""], false),
+    ] {
+        let map: HeaderMap =
+            fields.iter().map(|value| (http::header::TRANSFER_ENCODING, HeaderValue::from_static(value))).collect();
+        assert_eq!(has_one_framing(&map), is_one, "{fields:?}");
+    }
 }
