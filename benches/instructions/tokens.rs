@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use bearward::clock::UnixTime;
-use bearward::jose::{Algorithm, Expectation, KeySet, Profile, SigningKey, Terms};
+use bearward::jose::{Algorithm, Claims, Expectation, KeySet, Profile, SigningKey, Terms, Token, Verified};
 use serde_json::{Value, json};
 
 const NOW: i64 = 1_790_000_000;
@@ -42,6 +42,13 @@ pub(crate) fn case(algorithm: &str) -> Case {
         keys: KeySet::parse(keys.as_bytes()).unwrap().0,
         now: UnixTime::from_secs(NOW),
     }
+}
+
+/// The same, verified.
+pub(crate) fn verified(algorithm: &str) -> (Case, Verified<Claims>) {
+    let case = case(algorithm);
+    let claims = case.expectation.verify(Token::parse(&case.text).unwrap(), &case.keys, case.now).unwrap();
+    (case, claims)
 }
 
 /// The text of a key set with two keys.

@@ -91,6 +91,24 @@ def bearward(folder: pathlib.Path, binary: pathlib.Path, keys: tokens.Keys) -> P
                  "auth": {"tokens": [{"policyRef": {"name": "bench"}}]}},
             ]}},
     ]
+    return serve(folder, binary, path, documents)
+
+
+def bearward_with_routes(folder: pathlib.Path, binary: pathlib.Path, keys: tokens.Keys, routes: int) -> Proxy:
+    """One route a host, guarded by one of twelve policies with a rule of its own."""
+    def document(kind: str, name: str, spec: dict) -> dict:
+        return {"apiVersion": "bearward.dev/v1alpha1", "kind": kind, "metadata": {"name": name}, "spec": spec}
+
+    policies = [document("TokenPolicy", f"policy-{number}", {"accept": [{"name": "corp", "jwt": {
+        "issuer": f"{tokens.ISSUER}/{number}", "audiences": [tokens.AUDIENCE], "keys": {"inline": keys.jwks()}}}]}) for number in range(12)]
+    guarded = [document("ApiRoute", f"route-{number}", {"hosts": [f"host-{number}.example.com"], "rules": [{
+        "name": "orders", "matches": [{"path": {"value": "/orders"}, "methods": ["GET"]}],
+        "auth": {"tokens": [{"policyRef": {"name": f"policy-{number % 12}"}, "scopes": ["orders:read"]}]},
+        "backends": [{"url": f"http://127.0.0.1:{UPSTREAM_PORT}"}]}]}) for number in range(routes)]
+    return serve(folder, binary, folder / f"routes-{routes}.yaml", policies + guarded)
+
+
+def serve(folder: pathlib.Path, binary: pathlib.Path, path: pathlib.Path, documents: list[dict]) -> Proxy:
     path.write_text("\n---\n".join(json.dumps(document) for document in documents))
     command = [str(binary), "serve", str(path), "--http", f"127.0.0.1:{BEARWARD_PORT}", "--probes", "127.0.0.1:0",
                "--admin", "127.0.0.1:0", "--threads", "1", "--access-log", str(folder / "bearward.access.log")]

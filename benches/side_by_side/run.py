@@ -15,6 +15,7 @@ import statistics
 import subprocess
 import sys
 import tempfile
+import time
 
 import peers
 import tokens
@@ -62,6 +63,14 @@ def measure(proxy: peers.Proxy, load: Load, seconds: float) -> dict:
         }
 
 
+def resident(folder: pathlib.Path, binary: pathlib.Path, routes: int) -> float:
+    """MiB of a bearward with so many routes that has served a request or two."""
+    proxy = peers.bearward_with_routes(folder, binary, tokens.Keys(), routes)
+    with Pinned(proxy.command, core=0, ready=proxy.port, folder=proxy.folder) as running:
+        time.sleep(1)
+        return running.resident_bytes() / 2**20
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("bearward", type=pathlib.Path)
@@ -84,10 +93,17 @@ def main() -> None:
                     results[title].append(result)
                     print(f"round {round_ + 1}: {title}: {result['cpu']:.2f} µs, {result['rate']:.0f}/s", file=sys.stderr)
 
+        memory = "| what | resident MiB | target |\n|---|---|---|\n" + "".join(
+            f"| {what} | {resident(folder, arguments.bearward.resolve(), routes):.0f} | at most {target} |\n"
+            for what, routes, target in [("idle, one route", 1, 20), ("10,000 routes, each on its host, with 12 policies", 10_000, 64)]
+        )
+
     table = render(results)
     print(table)
+    print(memory)
     if arguments.write:
-        write(arguments.write, table)
+        write(arguments.write, "side by side", table)
+        write(arguments.write, "memory", memory)
 
 
 def render(results: dict[str, list[dict]]) -> str:
@@ -112,9 +128,9 @@ def render(results: dict[str, list[dict]]) -> str:
     return "\n".join(lines) + "\n"
 
 
-def write(path: pathlib.Path, table: str) -> None:
-    """Puts the table between its two marks."""
-    begin, end = "<!-- side by side: begin -->\n", "<!-- side by side: end -->"
+def write(path: pathlib.Path, name: str, table: str) -> None:
+    """Puts the table between the two marks of this name."""
+    begin, end = f"<!-- {name}: begin -->\n", f"<!-- {name}: end -->"
     text = path.read_text()
     head, rest = text.split(begin)
     _, tail = rest.split(end)

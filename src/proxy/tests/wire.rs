@@ -141,7 +141,12 @@ impl End {
 
     /// Whether the other end has closed. Does not wait; what came before is kept.
     pub(super) fn is_closed(&mut self) -> bool {
-        self.stream.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+        self.is_closed_within(Duration::from_millis(1))
+    }
+
+    /// The same, waiting for so long.
+    pub(super) fn is_closed_within(&mut self, patience: Duration) -> bool {
+        self.stream.set_read_timeout(Some(patience)).unwrap();
         let closed = loop {
             match self.read_some() {
                 Ok(0) => break true,
@@ -211,7 +216,7 @@ impl End {
         std::mem::replace(&mut self.ahead, rest)
     }
 
-    fn read_more(&mut self) -> bool {
+    pub(super) fn read_more(&mut self) -> bool {
         match self.read_some() {
             Ok(length) => length > 0,
             Err(error) if is_reset(&error) => false,
