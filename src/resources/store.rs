@@ -196,17 +196,8 @@ impl Resources {
             let Some(first) = holders.next() else { continue };
             findings.extend(holders.map(|other| duplicate(key, &first.to_string(), &other.to_string())));
         }
-        for object in self.undecodable.iter().filter_map(|key| self.in_force.get(key)) {
-            if let Body::Undecodable(reason) = &object.body {
-                findings.push(Finding::error(
-                    object.key(),
-                    FieldPath::root(),
-                    Code::InvalidValue,
-                    format!("the object could not be read: {reason}"),
-                    "Correct the object; until then it counts as absent.",
-                ));
-            }
-        }
+        let undecodable = self.undecodable.iter().filter_map(|key| self.in_force.get(key));
+        findings.extend(undecodable.filter_map(|object| object.undecodable()));
         findings
     }
 
