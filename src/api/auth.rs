@@ -20,6 +20,7 @@ pub struct Auth {
     pub tokens: Vec<TokenRule>,
     /// Opens the rule to everybody: no token is asked for, and one that is sent is not looked at. Only `true` can be
     /// written; nothing else, no default, mode or error, opens a rule. When unset, `tokens` must be set.
+    /// Example: `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anonymous: Option<Anonymous>,
 }

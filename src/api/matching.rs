@@ -33,6 +33,7 @@ pub struct Match {
 pub struct PathMatch {
     /// How `value` is compared: `Exact` takes this path alone, `Prefix` also everything below it, by whole segments:
     /// `/orders` takes `/orders` and `/orders/7`, not `/orders-old`. When unset, `Prefix`.
+    /// Example: `Exact`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<PathMatchType>,
     /// The path, percent-encoded as a client sends it, case-sensitive, without a query and without wildcards.

@@ -70,8 +70,6 @@ codes! {
         => "Check its spelling and the name servers; addresses that were found before stay in use.",
     InvalidExpression: "The CEL expression does not compile, uses what is not declared, or may cost too much."
         => "Correct the expression at the place shown; docs/expressions.md lists what it may use.",
-    UnsafePolicy: "The policy would accept tokens that no strict gateway should."
-        => "State issuer, audiences and asymmetric algorithms, or one HMAC algorithm from a Secret alone.",
     WeakKey: "A key is shorter than its algorithm needs."
         => "Use a key of at least the size that the message names.",
     InvalidKeySet: "A key set cannot be read."

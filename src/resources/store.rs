@@ -206,10 +206,10 @@ impl Resources {
         std::mem::take(&mut self.changed)
     }
 
-    /// Whether the content of some object of `kind` has changed since the last [`Resources::take_changed`].
-    pub(crate) fn has_changed(&self, kind: Kind) -> bool {
+    /// The objects of `kind` whose content has changed since the last [`Resources::take_changed`].
+    pub(crate) fn changed(&self, kind: Kind) -> impl Iterator<Item = &ObjectKey> {
         let first = ObjectKey { kind, namespace: "".into(), name: "".into() };
-        self.changed.range(first..).next().is_some_and(|key| key.kind == kind)
+        self.changed.range(first..).take_while(move |key| key.kind == kind)
     }
 
     /// The readers that changes have reached since the last call.

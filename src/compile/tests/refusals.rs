@@ -266,6 +266,26 @@ fn what_is_of_another_class_is_not_there() {
 }
 
 #[test]
+fn an_edit_of_a_route_in_force_does_not_wait_and_a_new_one_does() {
+    let spec = |auth: &Value| json!({"hosts": ["a.example.com"], "rules": [rule(auth)]});
+    let open = || route("shop/a", &spec(&json!({"anonymous": true})));
+    let mut stage = Stage::new();
+    stage.put(open());
+    assert!(!stage.compiler.is_urgent(), "it is new");
+    stage.compile();
+    stage.put(open());
+    assert!(!stage.compiler.is_urgent(), "nothing has changed");
+    stage.put(route("shop/a", &spec(&json!({"tokens": [{"policyRef": {"name": "p"}}]}))));
+    assert!(stage.compiler.is_urgent());
+    stage.compile();
+    assert!(!stage.compiler.is_urgent());
+    stage.put(route("shop/b", &spec(&json!({"anonymous": true}))));
+    assert!(!stage.compiler.is_urgent());
+    stage.take(Kind::ApiRoute, "shop/a");
+    assert!(stage.compiler.is_urgent());
+}
+
+#[test]
 fn a_route_that_is_mended_serves_and_one_that_breaks_refuses() {
     let spec = |policy: &str| {
         let auth = json!({"tokens": [{"policyRef": {"name": policy}}]});
