@@ -21,7 +21,7 @@ use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
 pub use keys::Keys;
 pub use objects::{Cluster, Files};
-pub use settings::Settings;
+pub use settings::{Installation, Settings};
 pub use token::Token;
 
 /// The exit code of a command that found errors in what it was given to look at.
@@ -58,8 +58,10 @@ pub enum Command {
     Check {
         /// Which.
         files: Files,
-        /// The class of the objects that count.
-        class: Box<str>,
+        /// What decides about their objects.
+        installation: Installation,
+        /// In a cluster, or with files.
+        place: Place,
     },
     /// The custom resource definitions.
     Crds,
@@ -67,6 +69,15 @@ pub enum Command {
     Token(Token),
     /// Something about keys.
     Keys(Keys),
+}
+
+/// Where objects are to be in force.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Place {
+    /// They are in files, which belong to whoever runs the gateway.
+    Files,
+    /// They are in a cluster, which has tenants.
+    Cluster,
 }
 
 /// The three sockets of a gateway.
@@ -123,8 +134,9 @@ enum Commands {
     /// Serve what the files say, without a cluster
     ///
     /// Reads the same resources that a cluster would hold, from YAML files, and reads a file again when it changes. A file
-    /// that is broken changes nothing: its findings are shown, and its last whole version stays in force.
-    #[command(after_long_help = examples::SERVE)]
+    /// that is broken, or that an API server would refuse, changes nothing: its findings are shown, and its last whole
+    /// version stays in force. It does not start while an ApiRoute does not say which hosts it guards.
+    #[command(after_long_help = examples::SERVE, override_usage = "bearward serve [OPTIONS] <PATH>...")]
     Serve {
         #[command(flatten)]
         files: objects::FilesArgs,
@@ -156,16 +168,17 @@ enum Commands {
     ///
     /// Reads and compiles the files as serve does, and shows each finding with its file, line and cure. Nothing is fetched
     /// and nothing is served. Exit code 1 where a part of some object would not be in force; warnings alone are 0.
-    #[command(after_long_help = examples::CHECK)]
+    #[command(after_long_help = examples::CHECK, override_usage = "bearward check [OPTIONS] <PATH>...")]
     Check {
         #[command(flatten)]
         files: objects::FilesArgs,
-        /// The class of the objects that count
+        #[command(flatten)]
+        installation: gateway::InstallationArgs,
+        /// Judge as run would, and not as serve
         ///
-        /// Objects whose spec.class is another are left alone.
-        #[arg(long, value_name = "NAME", env = "BEARWARD_CLASS", hide_env_values = true, default_value = "bearward")]
-        #[arg(value_parser = values::label, help_heading = "Objects")]
-        class: Box<str>,
+        /// In a cluster, a route without hosts takes none, and URLs reach public addresses and those of --egress-allow.
+        #[arg(long, help_heading = "Objects")]
+        cluster: bool,
     },
     /// Print the custom resource definitions, for kubectl apply
     ///
@@ -212,7 +225,11 @@ fn typed(parsed: Commands, matches: &clap::ArgMatches) -> Result<Command, String
             let yielding = matches.subcommand().map(|(_, demo)| gateway::not_asked_for(demo)).unwrap_or_default();
             Command::Demo { settings, yielding }
         }
-        Commands::Check { files, class } => Command::Check { files: files.typed()?, class },
+        Commands::Check { files, installation, cluster } => Command::Check {
+            files: files.typed()?,
+            installation: installation.typed()?,
+            place: if cluster { Place::Cluster } else { Place::Files },
+        },
         Commands::Crds => Command::Crds,
         Commands::Token(token) => Command::Token(token.typed()?),
         Commands::Keys(keys) => Command::Keys(keys.typed()?),

@@ -33,7 +33,6 @@ mod retired;
 mod routes;
 mod secrets;
 mod services;
-mod spelling;
 #[cfg(test)]
 mod tests;
 mod unit;

@@ -25,7 +25,6 @@ mod kind;
 mod lex;
 mod literal;
 mod map;
-mod nearest;
 mod node;
 mod parse;
 mod pattern;

@@ -13,7 +13,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 
 pub use code::Code;
-pub use nearest::nearest;
+pub use nearest::{did_you_mean, nearest};
 pub use path::{FieldPath, PathStep};
 
 use crate::name::ObjectKey;

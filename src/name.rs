@@ -100,6 +100,12 @@ impl fmt::Display for ObjectKey {
     }
 }
 
+/// Whether this is a DNS label, as namespaces and classes are (RFC 1123, section 2.1).
+pub fn is_label(text: &str) -> bool {
+    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
+    (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
+}
+
 /// `metadata.generation`: which edit of an object's spec.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Generation(pub u64);

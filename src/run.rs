@@ -94,7 +94,10 @@ pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, Star
     let mut proxy = data_plane(&settings, &view, &outbound, seed, &log).map_err(StartError::Threads)?;
     let controls = Controls { settings: &settings, view: &view, outbound, clock: &clock, seed };
     let (operator, mut first) = controls.start(&mut tasks, objects, findings);
-    first.wait_for(|first| *first != First::Awaited).await.map_err(|_| StartError::Stopped)?;
+    match &*first.wait_for(|first| *first != First::Awaited).await.map_err(|_| StartError::Stopped)? {
+        First::Unguarded(findings) => return Err(StartError::Unguarded { findings: findings.clone() }),
+        First::Awaited | First::Served(_) => {}
+    }
     proxy.listen(sockets.http);
     tracing::info!(http = %addresses.http, probes = %addresses.probes, admin = %addresses.admin, "gateway started");
     Ok(Gateway {
@@ -162,14 +165,14 @@ impl Controls<'_> {
 
         let egress = outbound.egress;
         let compiler = Compiler::new(compile::Settings {
-            class: settings.class.as_ref().into(),
+            class: settings.installation.class.as_ref().into(),
             hosts_without_names: objects.are_the_operators_own(),
             defaults: compile::Defaults::default(),
             egress: Arc::new(move |address| egress.permits(address)),
             service_account: objects.service_account(),
         });
         let board = Arc::new(Board::new());
-        let operator = objects.operate(&board, &settings.class, seed, clock);
+        let operator = objects.operate(&board, &settings.installation.class, seed, clock);
         let (first, is_first) = watch::channel(First::Awaited);
         let outlets = Outlets {
             snapshot: Arc::clone(&view.snapshot),
@@ -180,8 +183,9 @@ impl Controls<'_> {
             first,
             teller: Teller::new(findings),
         };
-        let listing = objects.start(tasks, seed, clock, sender);
-        let publisher = Publisher::new(compiler, outlets, clock.clone());
+        let unguarded = objects.unguarded();
+        let listing = objects.start(&settings.installation.class, tasks, seed, clock, sender);
+        let publisher = Publisher::new(compiler, outlets, clock.clone(), unguarded);
         tasks.spawn("publish", publisher.run(Intake::new(updates, clock.clone()), listing.finished()));
 
         let reports = operator.as_ref().map(Operator::reports);

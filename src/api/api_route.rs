@@ -33,13 +33,14 @@ pub struct ApiRouteSpec {
     #[schemars(length(min = 1, max = 63), regex(pattern = LABEL))]
     pub class: Option<String>,
     /// The hosts that the rules are for, in lower case and without a port; `*.` in front takes one or more labels. An
-    /// empty list takes every host, and only who owns `*` may write it. A host belongs to the namespace that claimed it
-    /// first. Example: `[api.example.com, "*.eu.example.com"]`.
+    /// empty list takes every host, which only files may say (`bearward serve`). A
+    /// host belongs to the namespace that claimed it first; others get the finding `HostNotOwned`. Example: `[api.example.com, "*.eu.example.com"]`.
     #[schemars(length(max = 64), inner(length(min = 1, max = 253), regex(pattern = HOST_OR_WILDCARD)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub hosts: Vec<String>,
     /// Who may make requests, for every rule that does not say so itself; a rule's own replaces it whole. When unset,
     /// each rule must have its own, else its requests are refused with 503.
+    /// Example: `{tokens: [{policyRef: {name: partners}}]}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
     /// Targets with a name, for when more than an address is to be said. When unset, backends name their targets
@@ -50,6 +51,7 @@ pub struct ApiRouteSpec {
     pub upstreams: Vec<Upstream>,
     /// The rules. A request is for the rule with the most specific match: exact host before wildcard, exact path before
     /// prefix, longer before shorter, then method, then more headers, then the older object, then its name.
+    /// Example: `[{name: orders, auth: {tokens: [{policyRef: {name: partners}}]}, backends: [{service: {name: orders, port: 80}}]}]`.
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
     pub rules: Vec<RouteRule>,
@@ -65,7 +67,7 @@ pub struct Upstream {
     /// A Service of the same namespace. Example: `{name: orders, port: 80}`.
     pub service: ServiceRef,
     /// What is spoken to it: `HTTP1`, or `H2C`, which is HTTP/2 without TLS, as gRPC servers in a cluster take it. When
-    /// unset, `HTTP1`.
+    /// unset, `HTTP1`. Example: `H2C`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub protocol: Option<Protocol>,
 }
@@ -106,12 +108,14 @@ pub struct RouteRule {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
     /// Changes to the request before it is forwarded. When unset, only what every gateway must change.
+    /// Example: `{path: {replacePrefix: /v1}, maxBody: 1Mi}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub request: Option<RequestTransform>,
     /// Changes to the response before the client gets it. When unset, only what every gateway must change.
+    /// Example: `{removeHeaders: [server]}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub response: Option<ResponseTransform>,
-    /// How long things may take. When unset, as the installation says.
+    /// How long things may take. When unset, each member as it says itself. Example: `{request: 30s}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub timeouts: Option<Timeouts>,
     /// Where requests are sent, by weight. A backend that does not resolve answers its share with 503. When unset,
@@ -129,15 +133,17 @@ pub struct RouteRule {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Timeouts {
-    /// From the end of the request's head to the end of the response's; then 504. When unset, the installation's. Example: `30s`.
+    /// From the end of the request's head to the end of the response's; then 504. When unset, there is no such limit, and
+    /// `idle` ends what hangs. Example: `30s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32), regex(pattern = DURATION))]
     pub request: Option<String>,
-    /// For one connection to an endpoint. When unset, the installation's. Example: `1s`.
+    /// For one connection to an endpoint to stand, TLS included; then another endpoint is tried. When unset, `2s`.
+    /// Example: `1s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32), regex(pattern = DURATION))]
     pub connect: Option<String>,
-    /// Between two pieces of a body, either way; then the stream is cut. When unset, the installation's. Example: `1m30s`.
+    /// Between two pieces of a body, either way; then the stream is cut. When unset, `1m`. Example: `1m30s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32), regex(pattern = DURATION))]
     pub idle: Option<String>,

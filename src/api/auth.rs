@@ -21,6 +21,7 @@ pub struct Auth {
     /// Opens the rule to everybody: no token is asked for, and one that is sent is not looked at, and
     /// passes on to the upstream unless it is an API key of ours. Only `true` can be written; nothing else, no default,
     /// mode or error, opens a rule. When unset, `tokens` must be set.
+    /// Example: `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub anonymous: Option<Anonymous>,
 }

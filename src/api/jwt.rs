@@ -40,6 +40,7 @@ pub struct Jwt {
     /// How strictly a token is told from other things that its issuer signs: `RFC9068` takes only tokens typed
     /// `at+jwt` with the claims that RFC 9068 requires; `Generic` is for issuers that do not type their access tokens,
     /// refuses ID tokens by their claims, and shows in status as weaker. When unset, `RFC9068`.
+    /// Example: `Generic`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub profile: Option<Profile>,
     /// The longest time between a token's `iat` and `exp`; tokens that live longer are refused. When unset, `24h`.
@@ -63,7 +64,7 @@ pub struct Jwt {
     #[schemars(length(min = 1, max = 128), regex(pattern = VISIBLE))]
     pub scope_claim: Option<String>,
     /// Takes keys over plain HTTP, where anybody on the way can change them; status says so. When unset or false, only
-    /// `https` is used, but for loopback addresses.
+    /// `https` is used, but for loopback addresses. Example: `true`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub insecure_http: Option<bool>,
 }
@@ -74,19 +75,20 @@ pub struct Jwt {
 #[x_kube(validation = exactly_one(&["discovery", "url", "secretRef", "inline"]))]
 pub struct Keys {
     /// The issuer's own metadata (OpenID Connect Discovery, RFC 8414) names the key set; the issuer must be a URL.
-    /// Write `{}`.
+    /// When unset, another member must be set. Example: `{}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub discovery: Option<Discovery>,
-    /// The URL of the key set. Example: `https://login.example.com/keys`.
+    /// The URL of the key set. When unset, another member must be set. Example: `https://login.example.com/keys`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 2048), regex(pattern = URL))]
     pub url: Option<String>,
     /// A Secret of the same namespace, labelled `bearward.dev/use: credentials`, that holds a key set, or, with an HS
-    /// algorithm, the key's bytes.
+    /// algorithm, the key's bytes. When unset, another member must be set.
     /// Example: `{name: corp-keys, key: jwks.json}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub secret_ref: Option<SecretKeyRef>,
-    /// The key set itself, as JSON text (RFC 7517); public keys only. Example: `'{"keys": []}'`.
+    /// The key set itself, as JSON text (RFC 7517); public keys only. When unset, another member must be set.
+    /// Example: `'{"keys": []}'`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 65536))]
     pub inline: Option<String>,

@@ -19,8 +19,8 @@ pub struct Match {
     #[schemars(length(max = 16), inner(length(min = 1, max = 32), regex(pattern = METHOD)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub methods: Vec<String>,
-    /// Headers that the request must have, every one. When unset, none is needed. Example:
-    /// `[{name: x-version, value: "2"}]`.
+    /// Headers that the request must have, every one; each name once, in whatever case. When unset, none is needed.
+    /// Example: `[{name: x-version, value: "2"}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
@@ -33,10 +33,13 @@ pub struct Match {
 pub struct PathMatch {
     /// How `value` is compared: `Exact` takes this path alone, `Prefix` also everything below it, by whole segments:
     /// `/orders` takes `/orders` and `/orders/7`, not `/orders-old`. When unset, `Prefix`.
+    /// Example: `Exact`.
     #[serde(default, rename = "type", skip_serializing_if = "Option::is_none")]
     pub kind: Option<PathMatchType>,
-    /// The path, percent-encoded as a client sends it, case-sensitive, without a query. Example: `/orders`.
+    /// The path, percent-encoded as a client sends it, case-sensitive, without a query and without wildcards.
+    /// Example: `/orders`.
     #[schemars(length(min = 1, max = 1024), regex(pattern = PATH))]
+    #[x_kube(validation = ("!self.contains('*')", "a path has no wildcards; `Prefix` takes everything below it"))]
     pub value: String,
 }
 

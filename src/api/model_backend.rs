@@ -30,7 +30,7 @@ pub struct ModelBackendSpec {
     #[schemars(length(min = 1, max = 63), regex(pattern = LABEL))]
     pub class: Option<String>,
     /// Whose interface the endpoint speaks: `OpenAICompatible`, which is OpenAI's Chat Completions as vLLM, Ollama and
-    /// many others serve it.
+    /// many others serve it. Example: `OpenAICompatible`.
     pub provider: Provider,
     /// The base URL; what follows `/v1` in a client's path is put behind it. Example: `https://api.openai.com/v1`.
     #[schemars(length(min = 1, max = 2048), regex(pattern = URL))]
@@ -40,6 +40,7 @@ pub struct ModelBackendSpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credentials: Option<Credentials>,
     /// Who may use it, besides what the rule that leads here asks: both must pass. When unset, the rule's alone.
+    /// Example: `{tokens: [{policyRef: {name: staff}, scopes: [chat]}]}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub auth: Option<Auth>,
 }

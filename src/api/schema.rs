@@ -40,11 +40,11 @@ pub(super) const SCOPE: &str = r"^[!#-\[\]-~]+$";
 /// Printable ASCII without blanks: claims, audiences, issuers.
 pub(super) const VISIBLE: &str = r"^[!-~]+$";
 
-/// A length of time in h, m, s and ms, as in Gateway API.
-pub(super) const DURATION: &str = r"^([0-9]+(ms|s|m|h))+$";
+/// A length of time in h, m, s and ms, as in Gateway API. The digits are bounded, so that none is too long to count.
+pub(super) const DURATION: &str = r"^([0-9]{1,7}(ms|s|m|h))+$";
 
-/// A number of bytes, or of KiB, MiB or GiB.
-pub(super) const SIZE: &str = r"^[0-9]+(Ki|Mi|Gi)?$";
+/// A number of bytes, or of KiB, MiB or GiB, that fits 64 bits.
+pub(super) const SIZE: &str = r"^[0-9]{1,10}(Ki|Mi|Gi)?$";
 
 /// The rule of a union: exactly one of these members is set.
 pub(super) fn exactly_one(members: &[&str]) -> Rule {

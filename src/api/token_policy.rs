@@ -32,6 +32,7 @@ pub struct TokenPolicySpec {
     #[schemars(length(min = 1, max = 63), regex(pattern = LABEL))]
     pub class: Option<String>,
     /// Which claims, or labels of an API key, say who the caller is. When unset, each member as it says itself.
+    /// Example: `{subject: sub, team: team}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
     /// What is accepted. A token is tried against the one entry that its form and issuer select, never against several.
@@ -40,6 +41,7 @@ pub struct TokenPolicySpec {
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
     pub accept: Vec<Entry>,
     /// What upstreams learn of the token. When unset, nothing: the credential is taken out of the request.
+    /// Example: `{claims: [{claim: sub, header: x-subject}]}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<Forward>,
 }
@@ -72,10 +74,12 @@ pub struct Entry {
     /// What status, logs and CEL call it; unique in the object. Example: `corp`.
     #[schemars(length(min = 1, max = 63), regex(pattern = LABEL))]
     pub name: String,
-    /// JWTs of one issuer.
+    /// JWTs of one issuer. When unset, `apiKeys` must be set.
+    /// Example: `{issuer: "https://login.example.com/", audiences: [orders], keys: {discovery: {}}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwt: Option<Jwt>,
-    /// API keys that bearward made, each in a Secret of the same namespace.
+    /// API keys that `bearward keys generate api-key` made, each in a Secret of the same namespace with the label
+    /// `bearward.dev/use: api-key`. When unset, `jwt` must be set. Example: `{selector: {matchLabels: {team: shop}}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_keys: Option<ApiKeys>,
 }
@@ -126,6 +130,7 @@ pub enum KeyLocation {
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Forward {
     /// What becomes of the credential: `Strip` takes it out of the request, `Keep` sends it on. When unset, `Strip`.
+    /// Example: `Keep`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialForwarding>,
     /// Claims to send on as headers. A header named here is removed from what clients send, on every route. A claim

@@ -33,8 +33,8 @@ pub struct RequestTransform {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 259), regex(pattern = HOST_AND_PORT))]
     pub host: Option<String>,
-    /// The greatest body that is taken, in bytes or with Ki, Mi or Gi; more gets 413. When unset, the installation's
-    /// limit. Example: `10Mi`.
+    /// The greatest body that is taken, in bytes or with Ki, Mi or Gi; more gets 413. When unset, `10Mi`.
+    /// Example: `10Mi`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 16), regex(pattern = SIZE))]
     pub max_body: Option<String>,

@@ -44,7 +44,8 @@ A file to begin with:
 pub(super) const CHECK: &str = "\
 Examples:
   bearward check routes.yaml
-  bearward check ./config && kubectl apply -f ./config";
+  bearward check --cluster ./config && kubectl apply -f ./config
+  bearward check ./config --class internal --egress-allow 10.20.0.0/16";
 
 pub(super) const RUN: &str = "\
 Examples:

@@ -10,7 +10,7 @@ use clap::parser::ValueSource;
 use clap::{ArgMatches, Args, ValueEnum};
 use ipnet::IpNet;
 
-use super::settings::Settings;
+use super::settings::{Installation, Settings};
 use super::{Listen, environment, values};
 use crate::telemetry::LogTarget;
 use crate::transport::EgressItem;
@@ -84,14 +84,6 @@ pub(super) struct GatewayArgs {
     #[arg(long, value_name = "KIND", env = "BEARWARD_PROXY_HEADERS", hide_env_values = true)]
     #[arg(default_value = "x-forwarded", help_heading = "Traffic")]
     proxy_headers: ProxyHeaders,
-    /// Where URLs in resources may lead
-    ///
-    /// Networks, addresses, or addresses with a port, with commas between them, compared with the address that is
-    /// dialled. With run, URLs reach public addresses and these. With serve, they reach everything but the metadata
-    /// addresses of clouds, or, where this is set, these alone. A metadata address is reached only if it is listed itself.
-    #[arg(long, value_name = "NETWORKS", env = "BEARWARD_EGRESS_ALLOW", hide_env_values = true)]
-    #[arg(value_delimiter = ',', value_parser = values::egress_item, help_heading = "Traffic")]
-    egress_allow: Vec<EgressItem>,
     /// More certificate authorities to trust in connections to upstreams and issuers
     ///
     /// A file of PEM certificates. The public authorities that are compiled in stay trusted.
@@ -99,12 +91,8 @@ pub(super) struct GatewayArgs {
     #[arg(value_hint = clap::ValueHint::FilePath)]
     ca_file: Option<PathBuf>,
 
-    /// The class of objects that this installation serves
-    ///
-    /// Objects whose spec.class is another are left alone.
-    #[arg(long, value_name = "NAME", env = "BEARWARD_CLASS", hide_env_values = true, default_value = "bearward")]
-    #[arg(value_parser = values::label, help_heading = "Objects")]
-    class: Box<str>,
+    #[command(flatten)]
+    installation: InstallationArgs,
 
     /// Where the access log is written: a file, - for standard output, or none
     ///
@@ -130,6 +118,31 @@ pub(super) struct GatewayArgs {
     #[arg(long, value_name = "DURATION", env = "BEARWARD_SHUTDOWN_GRACE", hide_env_values = true)]
     #[arg(default_value = "20s", value_parser = values::duration, help_heading = "Operating")]
     shutdown_grace: Duration,
+}
+
+/// What an installation decides about objects: `check` needs it too, to give the verdict that the gateway would.
+#[derive(Debug, Args)]
+pub(super) struct InstallationArgs {
+    /// The class of the objects that count
+    ///
+    /// Objects whose spec.class is another are left alone: they are another installation's.
+    #[arg(long, value_name = "NAME", env = "BEARWARD_CLASS", hide_env_values = true, default_value = "bearward")]
+    #[arg(value_parser = values::label, help_heading = "Objects")]
+    class: Box<str>,
+    /// Where URLs in resources may lead
+    ///
+    /// Networks, addresses, or addresses with a port, with commas between them, compared with the address that is
+    /// dialled. With run, URLs reach public addresses and these. With serve, they reach everything but the metadata
+    /// addresses of clouds, or, where this is set, these alone. A metadata address is reached only if it is listed itself.
+    #[arg(long, value_name = "NETWORKS", env = "BEARWARD_EGRESS_ALLOW", hide_env_values = true)]
+    #[arg(value_delimiter = ',', value_parser = values::egress_item, help_heading = "Objects")]
+    egress_allow: Vec<EgressItem>,
+}
+
+impl InstallationArgs {
+    pub(super) fn typed(self) -> Result<Installation, String> {
+        Ok(Installation { class: self.class, egress_allow: once("--egress-allow", self.egress_allow)? })
+    }
 }
 
 #[derive(Clone, Copy, Debug, ValueEnum)]
@@ -189,8 +202,7 @@ impl GatewayArgs {
             admin: self.admin,
             threads: self.threads.unwrap_or_else(usual_threads),
             max_connections: self.max_connections,
-            class: self.class,
-            egress_allow: once("--egress-allow", self.egress_allow)?,
+            installation: self.installation.typed()?,
             trusted_proxies: TrustedProxies::new(once("--trusted-proxies", self.trusted_proxies)?, convention),
             outbound_proxy: environment::outbound_proxy()?,
             ca_file: self.ca_file,

@@ -10,6 +10,15 @@ use crate::telemetry::LogTarget;
 use crate::transport::{EgressItem, HttpProxy};
 use crate::wire::forwarded::TrustedProxies;
 
+/// What an installation decides about objects, whether it serves them or only checks them.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Installation {
+    /// The class of the objects that count.
+    pub class: Box<str>,
+    /// In a cluster it adds to what URLs may reach; with files, it is all that they may reach, unless it is empty.
+    pub egress_allow: Vec<EgressItem>,
+}
+
 /// How a gateway runs, whatever its objects come from.
 #[derive(Debug)]
 pub struct Settings {
@@ -23,10 +32,8 @@ pub struct Settings {
     pub threads: NonZeroUsize,
     /// Client connections at once; more wait in the kernel's queue.
     pub max_connections: NonZeroUsize,
-    /// The class of objects that this installation serves.
-    pub class: Box<str>,
-    /// In a cluster it adds to what URLs may reach; with files, it is all that they may reach, unless it is empty.
-    pub egress_allow: Vec<EgressItem>,
+    /// What it decides about objects.
+    pub installation: Installation,
     /// The peers whose word on the client's address is taken, and in which headers they give it.
     pub trusted_proxies: TrustedProxies,
     /// The proxy through which key sets are fetched.

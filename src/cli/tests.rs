@@ -73,8 +73,12 @@ fn defaults_differ_by_command() {
         assert_eq!(settings.shutdown_delay, Duration::from_secs(delay), "{line}");
         assert_eq!(settings.shutdown_grace, Duration::from_secs(20), "{line}");
         assert_eq!(settings.max_connections.get(), 65_536, "{line}");
-        assert_eq!((&*settings.class, settings.access_log), ("bearward", LogTarget::Stdout), "{line}");
-        assert_eq!((settings.egress_allow, settings.trusted_proxies), (vec![], TrustedProxies::default()), "{line}");
+        assert_eq!((&*settings.installation.class, settings.access_log), ("bearward", LogTarget::Stdout), "{line}");
+        assert_eq!(
+            (settings.installation.egress_allow, settings.trusted_proxies),
+            (vec![], TrustedProxies::default()),
+            "{line}"
+        );
         assert!((1..=8).contains(&settings.threads.get()), "{line}");
     }
 }
@@ -90,9 +94,9 @@ fn flags_are_read_into_their_types() {
     assert_eq!((settings.threads.get(), settings.max_connections.get()), (3, 10));
     let proxies = ["10.0.0.0/8".parse().unwrap(), "fd00::1/128".parse().unwrap()];
     assert_eq!(settings.trusted_proxies, TrustedProxies::new(proxies, Convention::Rfc7239));
-    assert_eq!(settings.egress_allow, ["127.0.0.1:8443".parse().unwrap()]);
+    assert_eq!(settings.installation.egress_allow, ["127.0.0.1:8443".parse().unwrap()]);
     assert_eq!(settings.access_log, LogTarget::File("/tmp/log".into()));
-    assert_eq!((&*settings.class, &*settings.log), ("internal", "info,kube_client=warn"));
+    assert_eq!((&*settings.installation.class, &*settings.log), ("internal", "info,kube_client=warn"));
     assert_eq!(settings.shutdown_delay, Duration::from_secs(90));
     assert_eq!(settings.shutdown_grace, Duration::from_millis(500));
     assert_eq!(settings.ca_file, Some("ca.pem".into()));
@@ -186,6 +190,9 @@ fn what_cannot_be_meant_is_a_usage_error_that_says_what_was_expected() {
         ("demo --probes [::]:9090", "--probes [::]:9090 is not a loopback address"),
         ("demo routes.yaml", "unexpected argument"),
         ("check", "<PATH>..."),
+        // A flag that was given does not look like one that must be.
+        ("serve --http 127.0.0.1:1", "Usage: bearward serve [OPTIONS] <PATH>..."),
+        ("check --class other", "Usage: bearward check [OPTIONS] <PATH>..."),
         ("check a.yaml a.yaml", "a.yaml is named twice"),
         ("check a.yaml --http 127.0.0.1:1", "unexpected argument"),
         ("crds --http 127.0.0.1:1", "unexpected argument"),

@@ -9,7 +9,7 @@ use serde_json::Value;
 
 use crate::clock::UnixTime;
 use crate::jose::Algorithm;
-use crate::name::parse_duration;
+use crate::name::{is_label, parse_duration};
 use crate::transport::{EgressItem, EgressItemError};
 
 /// An address and a port to listen on.
@@ -49,12 +49,11 @@ pub(super) fn count(text: &str) -> Result<NonZeroUsize, String> {
 
 /// A name in the form of a DNS label, as namespaces and classes have it (RFC 1123, section 2.1).
 pub(super) fn label(text: &str) -> Result<Box<str>, String> {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit();
-    let is_label = (1..=63).contains(&text.len())
-        && text.bytes().all(|byte| inner(byte) || byte == b'-')
-        && !text.starts_with('-')
-        && !text.ends_with('-');
-    if is_label { Ok(text.into()) } else { Err("expected lower-case letters, digits and inner hyphens".to_owned()) }
+    if is_label(text) {
+        Ok(text.into())
+    } else {
+        Err("expected lower-case letters, digits and inner hyphens".to_owned())
+    }
 }
 
 /// A pod's name: labels with dots between them (RFC 1123).

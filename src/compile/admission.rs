@@ -29,8 +29,8 @@ use std::sync::LazyLock;
 use serde_json::{Map, Value};
 
 use crate::api;
-use crate::finding::{Code, FieldPath};
-use crate::name::Kind;
+use crate::finding::{Code, FieldPath, Finding};
+use crate::name::{Kind, ObjectKey, is_label};
 
 use rule::Surroundings;
 use schema::{Node, SchemaError, whole_number};
@@ -85,6 +85,25 @@ pub fn check(kind: Kind, object: &Map<String, Value>) -> Vec<Violation> {
         Some(value) => walk.value(place, spec, value),
     }
     walk.into_found()
+}
+
+/// The same as findings on `object`, if it is of this class: every other class is another installation's business.
+pub fn findings(class: &str, object: &ObjectKey, document: &Map<String, Value>) -> Vec<Finding> {
+    if !is_of_class(document, class) {
+        return Vec::new();
+    }
+    let violations = check(object.kind, document).into_iter();
+    violations.map(|Violation { field, code, cause, cure }| Finding::error(object, field, code, cause, cure)).collect()
+}
+
+/// Whether the object is of the class of this installation. One whose class is none that an installation could have is
+/// everybody's: nobody else knows better whose it is, and it is broken, so whoever takes it refuses.
+pub(super) fn is_of_class(document: &Map<String, Value>, class: &str) -> bool {
+    match document.get("spec").and_then(|spec| spec.get("class")) {
+        None | Some(Value::Null) => class == api::DEFAULT_CLASS,
+        Some(Value::String(written)) => written == class || !is_label(written),
+        Some(_) => true,
+    }
 }
 
 /// The object as the API server would store it, and as the types of [`crate::api`] read it: members that are `null` are

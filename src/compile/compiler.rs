@@ -90,9 +90,13 @@ impl Compiler {
         self.resources.apply(update);
     }
 
-    /// Whether something came in that should not wait for more: tokens, keys or endpoints may have been withdrawn.
+    /// Whether something came in that should not wait for more: tokens, keys or endpoints may have been withdrawn, or a
+    /// route that is in force has become stricter or is gone. A route that is new is not urgent: nobody could rely on it
+    /// yet, and they come by the thousand.
     pub fn is_urgent(&self) -> bool {
-        [Kind::TokenPolicy, Kind::Secret, Kind::EndpointSlice].into_iter().any(|kind| self.resources.has_changed(kind))
+        let has_changed = |kind| self.resources.changed(kind).next().is_some();
+        [Kind::TokenPolicy, Kind::Secret, Kind::EndpointSlice].into_iter().any(has_changed)
+            || self.resources.changed(Kind::ApiRoute).any(|key| self.routes.contains_key(key))
     }
 
     /// Everything that came in, and its change log.

@@ -10,9 +10,8 @@ use super::models::{ModelNode, ModelTarget};
 use super::notes::{At, Notes, Problem};
 use super::policies::PolicyNode;
 use super::services::PortState;
-use super::spelling;
 use super::unit::{AccessUnit, ServicePort, TokenRuleUnit};
-use crate::finding::Code;
+use crate::finding::{Code, did_you_mean};
 use crate::name::{Kind, ObjectKey};
 use crate::resources::Reading;
 use crate::snapshot::{Access, Policy, TokenRule};
@@ -101,7 +100,7 @@ impl Known<'_> {
         // What is proposed depends on all the names there are, so a new one must reach this reader.
         drop(self.reading.namespace(*kind, namespace));
         let candidates = names(of_kind, *kind, namespace);
-        let cause = format!("this namespace has no {kind} {name}{}", spelling::hint(name, candidates));
+        let cause = format!("this namespace has no {kind} {name}{}", did_you_mean(name, candidates));
         Problem::plain(code, cause)
     }
 }

@@ -67,6 +67,9 @@ pub(super) fn member<'a>(
 pub(super) fn decoded(object: &Object) -> Result<&core::Secret, Problem> {
     match &object.body {
         Body::Secret(secret) => Ok(secret),
+        Body::Withheld(code, why) => {
+            Err(Problem::plain(*code, format!("the Secret {} is not taken: {why}", object.key().name)))
+        }
         Body::Undecodable(_) | Body::Ours(_) | Body::Service(_) | Body::EndpointSlice(_) => {
             let cause = format!("the Secret {} could not be read", object.key().name);
             Err(Problem::plain(Code::InvalidSecret, cause))

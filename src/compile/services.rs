@@ -7,10 +7,9 @@ use std::collections::BTreeSet;
 use std::net::{IpAddr, SocketAddr};
 
 use super::notes::Problem;
-use super::spelling;
 use super::unit::ServicePort;
 use crate::api::core::{AddressType, Endpoint, EndpointSlice, IpFamily, Service, ServiceType, TransportProtocol};
-use crate::finding::Code;
+use crate::finding::{Code, did_you_mean};
 use crate::name::Kind;
 use crate::resources::{Body, Object, Reading};
 use crate::snapshot::Endpoints;
@@ -46,13 +45,13 @@ fn serving_port<'a>(port: &ServicePort, reading: &mut Reading<'a>) -> Result<Fou
     let key = &port.service;
     let Some(object) = reading.object(key) else {
         let candidates = reading.namespace(Kind::Service, &key.namespace).map(|object| &*object.key().name);
-        let hint = spelling::hint(&key.name, candidates);
+        let hint = did_you_mean(&key.name, candidates);
         let cause = format!("this namespace has no Service {}{hint}", key.name);
         return Err(Problem::plain(Code::BackendNotFound, cause));
     };
     let service = match &object.body {
         Body::Service(service) => service,
-        Body::Undecodable(_) | Body::Ours(_) | Body::EndpointSlice(_) | Body::Secret(_) => {
+        Body::Undecodable(_) | Body::Ours(_) | Body::EndpointSlice(_) | Body::Secret(_) | Body::Withheld(..) => {
             let cause = format!("the Service {} could not be read", key.name);
             return Err(Problem::new(Code::UnsupportedService, cause, "Correct the Service."));
         }

@@ -27,7 +27,6 @@ pub(super) use url::{Origin, Url};
 use super::Settings;
 use super::admission::{self, Violation};
 use super::notes::{Notes, Problem};
-use crate::api::DEFAULT_CLASS;
 use crate::finding::{Code, FieldPath, Finding};
 use crate::name::Kind;
 use crate::resources::{Body, Object};
@@ -52,9 +51,11 @@ pub(super) fn unit(object: &Object, context: &mut Context<'_>) -> Option<Unit> {
     let empty = Map::new();
     let document = match &object.body {
         Body::Ours(document) => document,
-        Body::Service(_) | Body::EndpointSlice(_) | Body::Secret(_) | Body::Undecodable(_) => &empty,
+        Body::Service(_) | Body::EndpointSlice(_) | Body::Secret(_) | Body::Undecodable(_) | Body::Withheld(..) => {
+            &empty
+        }
     };
-    if !is_ours(document, context.settings) {
+    if !admission::is_of_class(document, &context.settings.class) {
         return None;
     }
     match object.key().kind {
@@ -62,16 +63,6 @@ pub(super) fn unit(object: &Object, context: &mut Context<'_>) -> Option<Unit> {
         Kind::TokenPolicy => Some(Unit::Policy(policy::unit(object, document))),
         Kind::ModelBackend => Some(Unit::Model(model::unit(object, document, context))),
         Kind::Service | Kind::EndpointSlice | Kind::Secret | Kind::File => None,
-    }
-}
-
-/// Whether the object is of the class of this installation.
-fn is_ours(document: &Map<String, Value>, settings: &Settings) -> bool {
-    match document.get("spec").and_then(|spec| spec.get("class")) {
-        None | Some(Value::Null) => *settings.class == *DEFAULT_CLASS,
-        Some(Value::String(class)) => **class == *settings.class,
-        // Nobody else knows better whose it is. It is broken, so whoever takes it refuses.
-        Some(_) => true,
     }
 }
 

@@ -6,9 +6,9 @@ mod operators;
 use super::declared::{CLAIMS, RECORDS, Record, names, record};
 use super::error::{ExprError, Problem};
 use super::kind::Kind;
-use super::nearest::nearest;
 use super::node::{Constant, Input, Node};
 use super::syntax::{Form, Syntax};
+use crate::finding::nearest;
 
 /// Checks a whole expression.
 pub(super) fn check(syntax: &Syntax<'_>) -> Result<Node, ExprError> {

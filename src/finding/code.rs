@@ -48,8 +48,12 @@ codes! {
         => "chmod 600 the file, or say --allow-readable-secrets where others may know what is in it.",
     DuplicateRoute: "Another, older rule has the same hosts, path and conditions."
         => "Change one of the two; the older one is in force, and this one follows when it goes.",
+    UnknownMethod: "A method is none that is registered, and is spelt nearly as one that is."
+        => "Correct the spelling; if the method is meant, nothing is to be done.",
     HostNotOwned: "The host belongs to another namespace."
         => "Use a host of your own, or ask the owner of the host.",
+    HostsUnreadable: "Hosts of the ApiRoute cannot be read, so it guards nothing there: another rule may take its requests."
+        => "Correct spec.hosts; serve does not start before it can be read.",
     PolicyNotFound: "The rule names a TokenPolicy that does not exist or may not be used from here."
         => "Create the TokenPolicy in this namespace or correct the name; until then the rule refuses with 503.",
     NoAuth: "The rule says neither which tokens it takes nor that it is open to everybody."
@@ -66,8 +70,6 @@ codes! {
         => "Check its spelling and the name servers; addresses that were found before stay in use.",
     InvalidExpression: "The CEL expression does not compile, uses what is not declared, or may cost too much."
         => "Correct the expression at the place shown; docs/expressions.md lists what it may use.",
-    UnsafePolicy: "The policy would accept tokens that no strict gateway should."
-        => "State issuer, audiences and asymmetric algorithms, or one HMAC algorithm from a Secret alone.",
     WeakKey: "A key is shorter than its algorithm needs."
         => "Use a key of at least the size that the message names.",
     InvalidKeySet: "A key set cannot be read."

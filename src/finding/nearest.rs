@@ -3,13 +3,13 @@
 /// Words longer than this are not compared: nothing that bearward knows is as long, and the cost is their product.
 const LONGEST: usize = 64;
 
-/// The word of `known` that is nearest to `word`: the same but for case, or a few letters away (one, or a third of its
-/// length). The first of equally near ones; `None` if none is near.
+/// The word of `known` that is nearest to `word`: the same but for case, or one letter away, or two of at least six. The
+/// first of equally near ones; `None` if none is near.
 pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Option<&'a str> {
     if word.len() > LONGEST {
         return None;
     }
-    let allowed = (word.chars().count() / 3).max(1);
+    let allowed = (word.chars().count() / 3).clamp(1, 2);
     let lower = word.to_lowercase();
     known
         .into_iter()
@@ -17,6 +17,11 @@ pub fn nearest<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> Opti
         .filter(|(distance, candidate)| *distance <= allowed && *distance < candidate.len())
         .min_by_key(|(distance, _)| *distance)
         .map(|(_, candidate)| candidate)
+}
+
+/// `; did you mean …?`, or nothing.
+pub fn did_you_mean<'a>(word: &str, known: impl IntoIterator<Item = &'a str>) -> String {
+    nearest(word, known).map_or_else(String::new, |name| format!("; did you mean {name}?"))
 }
 
 /// How many letters must be put in, taken out, exchanged for others, or swapped with their neighbour (the optimal string

@@ -1,6 +1,6 @@
 //! How findings are ordered and written.
 
-use super::{Code, FieldPath, Finding, Findings, nearest};
+use super::{Code, FieldPath, Finding, Findings, did_you_mean, nearest};
 use crate::name::{Kind, ObjectKey};
 
 #[test]
@@ -53,8 +53,13 @@ fn a_mistyped_word_is_taken_for_the_nearest_known_one() {
         ("x", None),
         ("", None),
         ("hostile", None),
+        ("polciyRfe", Some("policyRef")),
+        ("poliyRe", Some("policyRef")),
+        ("polRef", None),
     ] {
         assert_eq!(nearest(word, known), meant, "{word}");
     }
+    assert_eq!(did_you_mean("host", known), "; did you mean hosts?");
+    assert_eq!(did_you_mean("backends", known), "");
     assert_eq!(nearest(&"a".repeat(65), ["a".repeat(66).as_str()]), None, "too long to compare");
 }

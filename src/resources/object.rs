@@ -7,6 +7,7 @@ use serde_json::{Map, Value};
 
 use crate::api::core;
 use crate::clock::UnixTime;
+use crate::finding::{Code, FieldPath, Finding};
 use crate::name::{Generation, ObjectKey};
 
 /// A resource version. Versions of one resource compare (Kubernetes 1.35 and later, KEP-5504); zero where a source has
@@ -60,6 +61,8 @@ pub enum Body {
     Secret(core::Secret),
     /// An object of Kubernetes' own that could not be decoded, and why, in words without any value.
     Undecodable(String),
+    /// A Secret that is there and is not taken, and why; its source says so with a finding of its own.
+    Withheld(Code, String),
 }
 
 /// One input object. Shared, and never changed: an edit is a new one.
@@ -74,6 +77,18 @@ impl Object {
     /// Which object it is.
     pub const fn key(&self) -> &ObjectKey {
         &self.meta.key
+    }
+
+    /// What is wrong with an object of Kubernetes' own that could not be decoded.
+    pub fn undecodable(&self) -> Option<Finding> {
+        let Body::Undecodable(reason) = &self.body else { return None };
+        Some(Finding::error(
+            self.key(),
+            FieldPath::root(),
+            Code::InvalidValue,
+            format!("the object could not be read: {reason}"),
+            "Correct the object; until then it counts as absent.",
+        ))
     }
 
     /// Whether whatever is compiled of this object would come out the same of the other: all that counts is equal. A
@@ -96,8 +111,16 @@ impl Object {
                     one.kind == two.kind && ours.labels == theirs.labels && has_data_of(one, two)
                 }
                 (Body::Undecodable(one), Body::Undecodable(two)) => one == two && ours.labels == theirs.labels,
+                (Body::Withheld(code, one), Body::Withheld(other, two)) => {
+                    code == other && one == two && ours.labels == theirs.labels
+                }
                 (
-                    Body::Ours(_) | Body::Service(_) | Body::EndpointSlice(_) | Body::Secret(_) | Body::Undecodable(_),
+                    Body::Ours(_)
+                    | Body::Service(_)
+                    | Body::EndpointSlice(_)
+                    | Body::Secret(_)
+                    | Body::Undecodable(_)
+                    | Body::Withheld(..),
                     _,
                 ) => false,
             }

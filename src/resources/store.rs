@@ -196,17 +196,8 @@ impl Resources {
             let Some(first) = holders.next() else { continue };
             findings.extend(holders.map(|other| duplicate(key, &first.to_string(), &other.to_string())));
         }
-        for object in self.undecodable.iter().filter_map(|key| self.in_force.get(key)) {
-            if let Body::Undecodable(reason) = &object.body {
-                findings.push(Finding::error(
-                    object.key(),
-                    FieldPath::root(),
-                    Code::InvalidValue,
-                    format!("the object could not be read: {reason}"),
-                    "Correct the object; until then it counts as absent.",
-                ));
-            }
-        }
+        let undecodable = self.undecodable.iter().filter_map(|key| self.in_force.get(key));
+        findings.extend(undecodable.filter_map(|object| object.undecodable()));
         findings
     }
 
@@ -215,10 +206,10 @@ impl Resources {
         std::mem::take(&mut self.changed)
     }
 
-    /// Whether the content of some object of `kind` has changed since the last [`Resources::take_changed`].
-    pub(crate) fn has_changed(&self, kind: Kind) -> bool {
+    /// The objects of `kind` whose content has changed since the last [`Resources::take_changed`].
+    pub(crate) fn changed(&self, kind: Kind) -> impl Iterator<Item = &ObjectKey> {
         let first = ObjectKey { kind, namespace: "".into(), name: "".into() };
-        self.changed.range(first..).next().is_some_and(|key| key.kind == kind)
+        self.changed.range(first..).take_while(move |key| key.kind == kind)
     }
 
     /// The readers that changes have reached since the last call.

@@ -130,7 +130,7 @@ fn of_two_scopes_with_an_object_the_first_is_in_force_and_the_other_a_finding() 
     let spec = |resources: &Resources| {
         let object = resources.object(&key(Kind::TokenPolicy, "p")).map(|object| match &object.body {
             Body::Ours(document) => document["spec"].clone(),
-            Body::Service(_) | Body::EndpointSlice(_) | Body::Secret(_) | Body::Undecodable(_) => {
+            Body::Service(_) | Body::EndpointSlice(_) | Body::Secret(_) | Body::Undecodable(_) | Body::Withheld(..) => {
                 unreachable!("a policy")
             }
         });

@@ -9,11 +9,12 @@ use anyhow::Context;
 use tokio::runtime::{Builder, Runtime};
 
 use super::signals::Signals;
-use super::{Gateway, Objects, Parts, harden, logging, offline, start};
-use crate::cli::{self, Command, Listen, Settings};
+use super::{Gateway, Objects, Parts, StartError, harden, logging, offline, start};
+use crate::cli::{self, Command, Files, Listen, Settings};
 use crate::clock::Clock;
 use crate::demo::Stage;
 use crate::sources;
+use crate::sources::files::PathError;
 use crate::telemetry::LogTarget;
 use crate::transport::SystemResolver;
 
@@ -37,7 +38,8 @@ pub fn main(arguments: impl IntoIterator<Item = OsString>) -> ExitCode {
         Ok(code) => code,
         Err(error) => {
             let _ = writeln!(io::stderr(), "bearward: {}", said(&error));
-            ExitCode::from(cli::EXIT_FINDINGS)
+            let is_usage = error.is::<PathError>();
+            ExitCode::from(if is_usage { cli::EXIT_USAGE } else { cli::EXIT_FINDINGS })
         }
     }
 }
@@ -61,17 +63,28 @@ fn run(command: Command) -> anyhow::Result<ExitCode> {
             let client = sources::kube::connect(None).await.context("cannot reach a cluster")?;
             serve(settings, Objects::Cluster { cluster, client }, async |_| Ok(())).await
         }),
-        Command::Serve { files, settings } => {
-            in_runtime(settings, async move |settings| serve(settings, Objects::Files(files), async |_| Ok(())).await)
-        }
+        Command::Serve { files, settings } => serve_files(files, settings),
         Command::Demo { settings, yielding } => {
             in_runtime(settings, async move |settings| demo(settings, &yielding).await)
         }
-        Command::Check { files, class } => offline::check(files, &class),
+        Command::Check { files, installation, place } => offline::check(files, installation, place),
         Command::Crds => offline::crds(),
         Command::Token(token) => offline::token(&token),
         Command::Keys(keys) => offline::keys(&keys),
     }
+}
+
+fn serve_files(files: Files, settings: Settings) -> anyhow::Result<ExitCode> {
+    sources::files::expect(&files.paths)?;
+    let (shown, installation) = (files.clone(), settings.installation.clone());
+    let served =
+        in_runtime(settings, async move |settings| serve(settings, Objects::Files(files), async |_| Ok(())).await);
+    if let Err(error) = &served
+        && matches!(error.downcast_ref(), Some(StartError::Unguarded { .. }))
+    {
+        offline::show(shown, installation);
+    }
+    served
 }
 
 /// Runs a gateway's command on a runtime of its own, and leaves nothing behind.

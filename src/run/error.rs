@@ -6,10 +6,12 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 
+use crate::finding::Finding;
 use crate::telemetry::LogTarget;
 use crate::transport::RootsError;
 
-/// Why a gateway does not start. What is wrong with resources is never one of these.
+/// Why a gateway does not start. What is wrong with resources is none of these, but for files that leave open what they
+/// guard.
 #[derive(Debug, Error)]
 pub enum StartError {
     /// A socket cannot be bound.
@@ -47,7 +49,22 @@ pub enum StartError {
     /// No thread or no runtime could be made.
     #[error("cannot start the data threads: {0}")]
     Threads(io::Error),
+    /// Hosts of an `ApiRoute` in a file cannot be read, and no earlier version of the file says which they are. Whatever
+    /// else was served, a laxer rule could take the requests that it is to guard.
+    #[error(
+        "does not start: {} cannot say which hosts to guard, so that a laxer rule could take their requests; mend \
+         spec.hosts", objects(.findings)
+    )]
+    Unguarded {
+        /// What is wrong with them.
+        findings: Vec<Finding>,
+    },
     /// The task that compiles ended before the first snapshot; the log says why.
     #[error("stopped before the first snapshot was served")]
     Stopped,
+}
+
+/// `ApiRoute shop/a, ApiRoute shop/b`.
+fn objects(findings: &[Finding]) -> String {
+    findings.iter().map(|finding| finding.object.to_string()).collect::<Vec<_>>().join(", ")
 }

@@ -5,8 +5,10 @@ use std::sync::Arc;
 
 use tokio::sync::{mpsc, watch};
 
+use super::publish::Unguarded;
 use crate::cli::{Cluster, Files};
 use crate::clock::Clock;
+use crate::compile::admission;
 use crate::operate::{self, Operator, Timing};
 use crate::resources::Update;
 use crate::secret::Secret;
@@ -45,6 +47,11 @@ impl Objects {
         }
     }
 
+    /// What is done where one of them does not say which hosts it guards. An API server would not have taken it.
+    pub(super) const fn unguarded(&self) -> Unguarded {
+        if self.are_the_operators_own() { Unguarded::Refuse } else { Unguarded::Serve }
+    }
+
     /// Our own service account, as findings name it; nobody asks for it where there are no namespaces to consent.
     pub(super) fn service_account(&self) -> Arc<str> {
         match self {
@@ -73,11 +80,18 @@ impl Objects {
     }
 
     /// Sends all objects, and then what changes. What it starts ends with `tasks`.
-    pub(super) fn start(self, tasks: &mut Tasks, seed: u64, clock: &Clock, sender: mpsc::Sender<Update>) -> Listing {
+    pub(super) fn start(
+        self,
+        class: &str,
+        tasks: &mut Tasks,
+        seed: u64,
+        clock: &Clock,
+        sender: mpsc::Sender<Update>,
+    ) -> Listing {
         match self {
             Self::Files(files) => {
                 let (read, is_read) = watch::channel(false);
-                tasks.spawn("files", follow(files, clock.clone(), sender, read));
+                tasks.spawn("files", follow(files, class.into(), clock.clone(), sender, read));
                 Listing::Files(is_read)
             }
             Self::Text { name, yaml } => {
@@ -113,12 +127,15 @@ pub(super) const fn readable(allow: bool) -> ReadableSecrets {
 }
 
 /// Reads the files once, and follows them.
-async fn follow(files: Files, clock: Clock, sender: mpsc::Sender<Update>, read: watch::Sender<bool>) {
+async fn follow(files: Files, class: Box<str>, clock: Clock, sender: mpsc::Sender<Update>, read: watch::Sender<bool>) {
     let Files { paths, allow_readable_secrets } = files;
-    let readable_secrets = readable(allow_readable_secrets);
+    let settings = files::Settings {
+        readable_secrets: readable(allow_readable_secrets),
+        admission: Arc::new(move |object, document| admission::findings(&class, object, document)),
+        ..files::Settings::default()
+    };
     // A large folder takes a while to parse.
-    let mut reading =
-        tasks::blocking("read files", move || files::read(paths, files::Settings { readable_secrets })).await;
+    let mut reading = tasks::blocking("read files", move || files::read(paths, settings)).await;
     for note in &reading.notes {
         tracing::info!(path = %note.path, line = note.line, text = note.text, "document was skipped");
     }

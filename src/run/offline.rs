@@ -1,6 +1,6 @@
 //! The commands that are not a gateway.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -8,7 +8,7 @@ use aws_lc_rs::rand::SystemRandom;
 
 use super::harden::harden;
 use super::objects::readable;
-use crate::cli::{self, Files};
+use crate::cli::{self, Files, Installation, Place};
 use crate::clock::Clock;
 use crate::command;
 use crate::command::check::Style;
@@ -17,6 +17,7 @@ use crate::command::token::verify::Verdict;
 use crate::compile::{self, Compiler};
 use crate::resources::Update;
 use crate::sources;
+use crate::sources::files::BrokenFiles;
 use crate::transport::EgressRules;
 
 /// Prints the custom resource definitions.
@@ -25,14 +26,48 @@ pub(super) fn crds() -> anyhow::Result<ExitCode> {
 }
 
 /// Says what is wrong with files. Nothing is looked up, so what a key set or a name has to say is not said.
-pub(super) fn check(files: Files, class: &str) -> anyhow::Result<ExitCode> {
+pub(super) fn check(files: Files, installation: Installation, place: Place) -> anyhow::Result<ExitCode> {
+    harden();
+    sources::files::expect(&files.paths)?;
+    let (out, err) = (io::stdout(), io::stderr());
+    let style = if out.is_terminal() { Style::Coloured } else { Style::Plain };
+    match judge(files, installation, place, style, &mut out.lock(), &mut err.lock()) {
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
+        code => Ok(ExitCode::from(code?)),
+    }
+}
+
+/// Writes what is wrong with files to standard error: what `check` would say of them.
+pub(super) fn show(files: Files, installation: Installation) {
+    let err = io::stderr();
+    let style = if err.is_terminal() { Style::Coloured } else { Style::Plain };
+    // Where that is closed, nobody wants to know.
+    let _ = judge(files, installation, Place::Files, style, &mut err.lock(), &mut io::sink());
+}
+
+fn judge(
+    files: Files,
+    installation: Installation,
+    place: Place,
+    style: Style,
+    out: &mut dyn Write,
+    log: &mut dyn Write,
+) -> io::Result<u8> {
     let Files { paths, allow_readable_secrets } = files;
-    let settings = sources::files::Settings { readable_secrets: readable(allow_readable_secrets) };
+    let Installation { class, egress_allow } = installation;
+    let settings = sources::files::Settings {
+        readable_secrets: readable(allow_readable_secrets),
+        broken_files: BrokenFiles::TakeTheRest,
+        ..sources::files::Settings::default()
+    };
     let judge = |updates: Vec<Update>| {
-        let egress = EgressRules::files(Vec::new());
+        let egress = match place {
+            Place::Files => EgressRules::files(egress_allow),
+            Place::Cluster => EgressRules::cluster(egress_allow),
+        };
         let mut compiler = Compiler::new(compile::Settings {
-            class: class.into(),
-            hosts_without_names: true,
+            class: class.as_ref().into(),
+            hosts_without_names: place == Place::Files,
             defaults: compile::Defaults::default(),
             egress: Arc::new(move |address| egress.permits(address)),
             service_account: Arc::default(),
@@ -44,12 +79,7 @@ pub(super) fn check(files: Files, class: &str) -> anyhow::Result<ExitCode> {
         let of_objects = outcome.verdicts.iter().filter_map(|(_, verdict)| verdict.as_ref());
         of_objects.flat_map(|verdict| verdict.findings.iter().cloned()).chain(outcome.scope_findings).collect()
     };
-    let (out, err) = (io::stdout(), io::stderr());
-    let style = if out.is_terminal() { Style::Coloured } else { Style::Plain };
-    match command::check::check(paths, settings, style, judge, &mut out.lock(), &mut err.lock()) {
-        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(ExitCode::SUCCESS),
-        code => Ok(ExitCode::from(code?)),
-    }
+    command::check::check(paths, settings, style, judge, out, log)
 }
 
 /// Makes, shows or judges a token.

@@ -39,7 +39,7 @@ impl Outbound {
                 transport::client_config_trusting(&pem)?
             }
         };
-        let listed = settings.egress_allow.clone();
+        let listed = settings.installation.egress_allow.clone();
         let egress =
             if objects.are_the_operators_own() { EgressRules::files(listed) } else { EgressRules::cluster(listed) };
         let fetcher = Fetcher::new(

@@ -17,6 +17,7 @@ use super::intake::{Intake, Take};
 use super::tell::Teller;
 use crate::clock::Clock;
 use crate::compile::{Compiled, Compiler, Wanted};
+use crate::finding::{Code, Finding};
 use crate::resources::{ReportKey, Update};
 use crate::snapshot::Snapshot;
 use crate::sources::key_sets::WantedKeys;
@@ -30,6 +31,8 @@ use crate::telemetry::{Publication, Publications};
 pub(super) enum First {
     /// Nothing is served yet.
     Awaited,
+    /// It is not served, since hosts of these `ApiRoute`s cannot be read.
+    Unguarded(Vec<Finding>),
     /// It is served; these sources that it names have neither answered nor failed.
     Served(BTreeSet<ReportKey>),
 }
@@ -53,6 +56,16 @@ pub(super) struct Publisher {
     wanted: Option<Arc<Wanted>>,
     /// Sources that have answered, well or not, since the start; only until those of the first snapshot all have.
     answered: BTreeSet<ReportKey>,
+    unguarded: Unguarded,
+}
+
+/// What is done where an `ApiRoute` does not say which hosts it guards, and none has ever been served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Unguarded {
+    /// Nothing is served.
+    Refuse,
+    /// All else is served: others than who wrote the object would suffer.
+    Serve,
 }
 
 impl Take for Publisher {
@@ -69,8 +82,8 @@ impl Take for Publisher {
 }
 
 impl Publisher {
-    pub(super) fn new(compiler: Compiler, outlets: Outlets, clock: Clock) -> Self {
-        Self { compiler, outlets, clock, wanted: None, answered: BTreeSet::new() }
+    pub(super) fn new(compiler: Compiler, outlets: Outlets, clock: Clock, unguarded: Unguarded) -> Self {
+        Self { compiler, outlets, clock, wanted: None, answered: BTreeSet::new(), unguarded }
     }
 
     /// Publishes for the first time when `listed` is over, then whenever something comes.
@@ -78,7 +91,8 @@ impl Publisher {
         intake.until(listed, &mut self).await;
         loop {
             self = self.publish().await;
-            if !intake.next(&mut self).await {
+            let is_stopped = matches!(*self.outlets.first.borrow(), First::Unguarded(_));
+            if is_stopped || !intake.next(&mut self).await {
                 return;
             }
         }
@@ -98,6 +112,9 @@ impl Publisher {
     }
 
     fn hand_out(&mut self, compiled: Compiled, took: std::time::Duration) {
+        if self.is_stopped_by(&compiled) {
+            return;
+        }
         let Compiled { snapshot, verdicts, scope_findings, wanted, versions, work } = compiled;
         let id = snapshot.id;
         self.outlets.teller.tell(&verdicts, &scope_findings);
@@ -118,6 +135,21 @@ impl Publisher {
         self.outlets.board.publish(verdicts, versions);
         self.serve_first(&wanted);
         tracing::debug!(id = id.0, took_us = took.as_micros(), units = work.units, "snapshot published");
+    }
+
+    /// Whether the first snapshot is not to be served. What keeps it from that is left to whoever started us to say.
+    fn is_stopped_by(&self, compiled: &Compiled) -> bool {
+        if self.unguarded == Unguarded::Serve || *self.outlets.first.borrow() != First::Awaited {
+            return false;
+        }
+        let verdicts = compiled.verdicts.iter().filter_map(|(_, verdict)| verdict.as_ref());
+        let findings = verdicts.flat_map(|verdict| &verdict.findings);
+        let found: Vec<_> = findings.filter(|finding| finding.code == Code::HostsUnreadable).cloned().collect();
+        let is_stopped = !found.is_empty();
+        if is_stopped {
+            self.outlets.first.send_replace(First::Unguarded(found));
+        }
+        is_stopped
     }
 
     fn want(&mut self, wanted: &Arc<Wanted>) {
@@ -152,6 +184,7 @@ impl Publisher {
                 answered.insert(key.clone());
                 false
             }
+            First::Unguarded(_) => false,
             First::Served(awaited) => awaited.remove(key),
         });
     }

@@ -48,6 +48,7 @@ pub(super) async fn keep(
 ) {
     loop {
         let mut missing: BTreeSet<_> = match &*first.borrow_and_update() {
+            First::Unguarded(_) => [Missing::Snapshot].into(),
             First::Awaited => listing.missing().into_iter().map(Missing::Listing).chain([Missing::Snapshot]).collect(),
             First::Served(awaited) => awaited.iter().map(|key| Missing::FirstAnswer(name(key))).collect(),
         };

@@ -7,7 +7,8 @@
 //!
 //! A file counts as a whole or not at all. One that cannot be read, that is not YAML, or of which a document is no object
 //! that bearward could take, sends what is wrong with it together with the objects of its last whole text; without one, it
-//! has no objects. Files do not depend on each other.
+//! has no objects. The same holds where an API server would refuse one of the objects; but without a last text, these
+//! objects are sent as they are, since whoever compiles them refuses what they claim. Files do not depend on each other.
 //!
 //! A change counts when two looks in a row agree on it, so that a file that is being written is not read, and one that an
 //! editor moves away for a moment is not gone. What is half written all the same is a broken file, as above.
@@ -25,11 +26,16 @@ mod tests;
 mod watcher;
 pub mod yaml;
 
+use std::io::ErrorKind;
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use serde_json::{Map, Value};
+use thiserror::Error;
+
 use crate::clock::{Clock, UnixTime};
 use crate::finding::Finding;
+use crate::name::ObjectKey;
 use crate::resources::{Scope, Update, Version};
 
 use loaded::Files;
@@ -47,11 +53,40 @@ pub enum ReadableSecrets {
     Allow,
 }
 
-/// How files are read.
+/// What becomes of a file with a document that is no object.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum BrokenFiles {
+    /// It does not count, and its last whole text does.
+    #[default]
+    LeaveOut,
+    /// Its other documents are taken: for whoever wants to know all that is wrong, and serves nothing.
+    TakeTheRest,
+}
+
+/// Why an API server would not take an object of ours; nothing if it would. A function, since sources do not know what is
+/// compiled.
+pub type Admission = Arc<dyn Fn(&ObjectKey, &Map<String, Value>) -> Vec<Finding> + Send + Sync>;
+
+/// How files are read.
+#[derive(Clone)]
 pub struct Settings {
     /// What is done with a Secret in a file that others than its owner can read.
     pub readable_secrets: ReadableSecrets,
+    /// What becomes of a file with a document that is no object.
+    pub broken_files: BrokenFiles,
+    /// Whether a text may take the place of the one before.
+    pub admission: Admission,
+}
+
+/// Every object is admitted.
+impl Default for Settings {
+    fn default() -> Self {
+        Self {
+            readable_secrets: ReadableSecrets::default(),
+            broken_files: BrokenFiles::default(),
+            admission: Arc::new(|_, _| Vec::new()),
+        }
+    }
 }
 
 /// What is wrong with a document or a file, and where.
@@ -92,6 +127,27 @@ impl Reading {
     }
 }
 
+/// A path that was not meant, most likely: there is nothing to read.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum PathError {
+    /// It is not there.
+    #[error("{}: there is no such file or folder; expected a YAML file, or a folder with some", .0.display())]
+    Missing(PathBuf),
+    /// It is a folder without any file that is read.
+    #[error("{}: the folder has no file that ends in .yaml, .yml or .json, and is not hidden", .0.display())]
+    Empty(PathBuf),
+}
+
+/// Whether there is something to read at each path, as there should be when a command begins. What cannot be read is
+/// something: it becomes a finding.
+pub fn expect(paths: &[PathBuf]) -> Result<(), PathError> {
+    paths.iter().try_for_each(|path| match std::fs::metadata(path) {
+        Err(error) if error.kind() == ErrorKind::NotFound => Err(PathError::Missing(path.clone())),
+        Ok(_) if folder::list(std::slice::from_ref(path)).is_empty() => Err(PathError::Empty(path.clone())),
+        Ok(_) | Err(_) => Ok(()),
+    })
+}
+
 /// Reads files and folders once. A folder is read with the folders in it: every file that ends in `.yaml`, `.yml` or
 /// `.json`, but nothing hidden. A path that is not there, or cannot be read, is a finding.
 pub fn read(paths: Vec<PathBuf>, settings: Settings) -> Reading {
@@ -102,11 +158,13 @@ pub fn read(paths: Vec<PathBuf>, settings: Settings) -> Reading {
 
 /// Reads a text as if it were a file of this path that only its owner can read: for what exists in memory alone.
 pub fn read_text(path: &Arc<str>, text: &str) -> Update {
+    let Settings { readable_secrets, admission, .. } = Settings::default();
     let decoded = document::decode(document::Found {
         path,
         text,
         mode: 0o600,
-        readable_secrets: ReadableSecrets::Refuse,
+        readable_secrets,
+        admission: &admission,
         created: UnixTime::default(),
     });
     let is_broken = decoded.is_broken;

@@ -13,6 +13,7 @@ const HEAD: &str = "\
 
 Every field of every kind, written from the schemas in `crds/`. *Required* fields have no default; of every other the text
 says what unset means. Durations are written with h, m, s and ms (`1m30s`), sizes in bytes or with Ki, Mi, Gi (`10Mi`).
+The form of a text is a regular expression (RE2).
 Nothing is accepted and ignored: a field that is not here is refused. What can be wrong is listed in
 [findings.md](findings.md).
 
@@ -51,6 +52,22 @@ fn every_optional_field_says_what_unset_means() {
         });
     }
     assert!(silent.is_empty(), "these fields do not say what unset means: {silent:#?}");
+}
+
+#[test]
+fn every_field_that_users_write_has_an_example() {
+    let mut silent = Vec::new();
+    for kind in [Kind::ApiRoute, Kind::TokenPolicy, Kind::ModelBackend] {
+        let definition = serde_json::to_value(api::crd(kind).unwrap()).unwrap();
+        let schema = &definition["spec"]["versions"][0]["schema"]["openAPIV3Schema"];
+        walk("spec", &schema["properties"]["spec"], &mut |path, field, _| {
+            let text = field["description"].as_str().unwrap_or_default();
+            if !text.contains("Example: `") {
+                silent.push(format!("{kind} {path}"));
+            }
+        });
+    }
+    assert!(silent.is_empty(), "these fields show no example: {silent:#?}");
 }
 
 /// Whether the object that holds the field at `path` is 'exactly one of'.
@@ -124,6 +141,10 @@ fn form(field: &Value, required: bool) -> String {
     parts.extend(bound("minItems", "maxItems", " items"));
     parts.extend(bound("minProperties", "maxProperties", " entries"));
     parts.extend(bound("minimum", "maximum", "").map(|text| text.replace(".0", "")));
+    let of_text = if field["type"] == "array" { &field["items"] } else { field };
+    if let Some(pattern) = of_text["pattern"].as_str() {
+        parts.push(format!("of the form `{pattern}`"));
+    }
     if let Some(values) = field["enum"].as_array() {
         parts.push(format!(
             "one of {}",

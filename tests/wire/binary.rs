@@ -117,6 +117,68 @@ async fn a_wrong_call_ends_with_two_and_says_what_was_expected() {
 }
 
 #[tokio::test]
+async fn a_path_without_anything_to_read_is_a_wrong_call() {
+    let folder = tempfile::tempdir().unwrap();
+    let empty = folder.path().join("empty");
+    std::fs::create_dir(&empty).unwrap();
+    let missing = folder.path().join("missing.yaml");
+    for (path, expected) in [(&missing, "there is no such file or folder"), (&empty, "has no file that ends in .yaml")]
+    {
+        let path = path.to_str().unwrap();
+        for arguments in [&["check", path][..], &[&["serve", path], &FREE[..]].concat()] {
+            let output = output(arguments).await;
+            assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+            assert_eq!(text(&output.stdout), "", "{arguments:?}");
+            let said = text(&output.stderr);
+            assert!(said.contains(path) && said.contains(expected), "{arguments:?}: {said}");
+        }
+    }
+}
+
+#[tokio::test]
+async fn a_route_that_does_not_say_which_hosts_it_guards_keeps_the_gateway_from_starting() {
+    let (folder, upstream) = (tempfile::tempdir().unwrap(), Upstream::replying(OK).await);
+    let path = config(&folder, &upstream);
+    let whole = std::fs::read_to_string(&path).unwrap();
+    for hosts in
+        ["  hosts: [\"http://api.example.com\"]\n", "  hosts: [api.example.com, \"a b\"]\n", "  hosts: null\n", ""]
+    {
+        std::fs::write(&path, whole.replace("  hosts: [api.example.com]\n", hosts)).unwrap();
+        let output = output(&[&["serve", path.to_str().unwrap()], &FREE[..]].concat()).await;
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{hosts}: {said}");
+        assert_eq!(text(&output.stdout), "", "{hosts}");
+        assert!(said.contains("error[HostsUnreadable]") && said.contains("config.yaml:"), "{hosts}: {said}");
+        assert!(said.contains("bearward: does not start: ApiRoute shop/shop cannot say"), "{hosts}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn check_gives_the_verdict_of_the_installation_that_it_is_told_of() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a.yaml");
+    let yaml = "apiVersion: bearward.dev/v1alpha1\nkind: ApiRoute\nmetadata: {name: a}\nspec:\n  hosts: []\n  rules:\n  \
+                - {name: r, auth: {anonymous: true}, backends: [{url: \"http://10.0.0.1\"}]}\n";
+    std::fs::write(&path, yaml).unwrap();
+    for (flags, code, findings) in [
+        (&[][..], 0, &[][..]),
+        (&["--egress-allow", "10.0.0.2"], 1, &["EgressForbidden"]),
+        (&["--egress-allow", "10.0.0.1"], 0, &[]),
+        (&["--cluster"], 1, &["EgressForbidden", "HostNotOwned"]),
+        (&["--cluster", "--egress-allow", "10.0.0.1"], 1, &["HostNotOwned"]),
+        (&["--cluster", "--class", "other"], 0, &[]),
+    ] {
+        let output = output(&[&["check", path.to_str().unwrap()], flags].concat()).await;
+        let said = text(&output.stdout);
+        assert_eq!(output.status.code(), Some(code), "{flags:?}: {said}");
+        let mut found: Vec<_> =
+            said.lines().filter_map(|line| line.strip_prefix("error[")?.split(']').next()).collect();
+        found.sort_unstable();
+        assert_eq!(found, findings, "{flags:?}: {said}");
+    }
+}
+
+#[tokio::test]
 async fn a_variable_sets_what_no_flag_does() {
     for (name, value, expected) in [
         ("BEARWARD_HTTP", "nowhere", "'--http <ADDR>'"),
@@ -278,9 +340,6 @@ async fn check_ends_with_one_if_there_are_errors_and_shows_them_on_standard_outp
     for expected in ["error[PolicyNotFound]", "config.yaml:8:", "patners", "= help: "] {
         assert!(text(&bad.stdout).contains(expected), "{expected}: {}", text(&bad.stdout));
     }
-    let missing = output(&["check", folder.path().join("nothing.yaml").to_str().unwrap()]).await;
-    assert_eq!(missing.status.code(), Some(1));
-    assert!(text(&missing.stdout).contains("there is no such file or folder"), "{}", text(&missing.stdout));
 }
 
 #[tokio::test]

@@ -19,6 +19,7 @@ mod configuration;
 mod credentials;
 mod demo;
 mod examples;
+mod findings;
 mod flood;
 mod gateway;
 mod header;

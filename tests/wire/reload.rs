@@ -49,6 +49,26 @@ async fn a_file_that_is_broken_changes_nothing_and_is_told_of() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn a_file_that_an_api_server_would_refuse_changes_nothing_and_lets_no_laxer_rule_in() {
+    let (strict, lax) = (Upstream::replying(OK).await, Upstream::replying(OK).await);
+    let whole = config(&strict, "/old").replace("auth: {anonymous: true}", "auth: {tokens: [{policyRef: {name: p}}]}");
+    let open = config(&lax, "/old").replace("name: shop,", "name: lax,").replace("[api.example.com]", "[]");
+    let rig = Rig::serve_folder(&[("config.yaml", &whole), ("lax.yaml", &open)]).await;
+    let before = rig.get("/old", "").await;
+    assert!(before.status == 503 && before.text().contains("PolicyNotFound"), "{before:?}");
+    for hosts in ["hosts: [\"http://api.example.com\"]", "hosts: [\"*\"]", "hosts: null", "host: api.example.com"] {
+        rig.replace(&whole.replace("hosts: [api.example.com]", hosts));
+        rig.until(async || rig.findings_now().await.contains("spec.hosts")).await;
+        let now = rig.get("/old", "").await;
+        assert_eq!((now.status, now.text()), (503, before.text()), "{hosts}");
+        rig.replace(&whole);
+        rig.until(async || !rig.findings_now().await.contains("spec.hosts")).await;
+    }
+    assert_eq!(lax.take(), Vec::<String>::new());
+    rig.drain().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_mounted_config_map_is_followed_through_the_exchange_of_its_links() {
     let upstream = Upstream::replying(OK).await;
     let folder = tempfile::tempdir().unwrap();

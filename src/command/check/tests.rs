@@ -9,7 +9,7 @@ use super::{Style, check};
 use crate::compile::admission;
 use crate::finding::{Code, FieldPath, Finding};
 use crate::resources::{Body, Update};
-use crate::sources::files;
+use crate::sources::files::{BrokenFiles, Settings};
 
 /// Judges our own objects by their schema alone, and finds fault with each Secret.
 fn by_schema(updates: Vec<Update>) -> Vec<Finding> {
@@ -36,7 +36,7 @@ fn by_schema(updates: Vec<Update>) -> Vec<Finding> {
                     let field = FieldPath::root().field("data");
                     found.push(Finding::error(object.key(), field, Code::InvalidSecret, "a member lacks", "add it"));
                 }
-                Body::Service(_) | Body::EndpointSlice(_) | Body::Undecodable(_) => {}
+                Body::Service(_) | Body::EndpointSlice(_) | Body::Undecodable(_) | Body::Withheld(..) => {}
             }
         }
     }
@@ -53,7 +53,8 @@ fn checked(texts: &[(&str, &str)]) -> (u8, String, String) {
     }
     let (mut findings, mut log) = (Vec::new(), Vec::new());
     let paths = vec![folder.path().to_owned()];
-    let code = check(paths, files::Settings::default(), Style::Plain, by_schema, &mut findings, &mut log).unwrap();
+    let settings = Settings { broken_files: BrokenFiles::TakeTheRest, ..Settings::default() };
+    let code = check(paths, settings, Style::Plain, by_schema, &mut findings, &mut log).unwrap();
     let tidy = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap().replace(folder.path().to_str().unwrap(), "DIR");
     (code, tidy(findings), tidy(log))
 }
@@ -168,6 +169,29 @@ error[UnknownKind]: line 2: there is no such kind in bearward.dev/v1alpha1
 }
 
 #[test]
+fn what_is_wrong_with_the_other_documents_of_a_broken_file_is_shown_too() {
+    let (code, findings, log) = checked(&[(
+        "a.yaml",
+        &format!(
+            "{}---\n{}---\nkind: ApiRoute\n",
+            GOOD.replace("name: read", "name: Read"),
+            GOOD.replace("ApiRoute", "ApiRout")
+        ),
+    )]);
+    assert_eq!((code, log.as_str()), (1, "3 errors on 2 objects; 1 file read\n"));
+    let shown: Vec<_> = findings.lines().filter(|line| line.starts_with("error") || line.contains("-->")).collect();
+    let expected = [
+        "error[InvalidValue]: expected text of the form ^[a-z0-9]([-a-z0-9]*[a-z0-9])?$, found text of 4 characters",
+        " --> DIR/a.yaml:7:5",
+        "error[UnknownKind]: line 12: there is no such kind in bearward.dev/v1alpha1",
+        "  --> DIR/a.yaml:12:7",
+        "error[UnknownKind]: line 21: the document has no apiVersion or no kind",
+        "  --> DIR/a.yaml:21:1",
+    ];
+    assert_eq!(shown, expected);
+}
+
+#[test]
 fn of_a_secret_only_names_are_shown() {
     let secret = "\
 apiVersion: v1
@@ -217,7 +241,7 @@ fn warnings_alone_exit_0() {
     fs::write(&path, "apiVersion: v1\nkind: Secret\nmetadata: {name: s, labels: {bearward.dev/use: tls}}\n").unwrap();
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     let (mut findings, mut log) = (Vec::new(), Vec::new());
-    let settings = files::Settings::default();
+    let settings = Settings::default();
     let code = check(vec![path], settings, Style::Plain, only_warn, &mut findings, &mut log).unwrap();
     assert_eq!((code, log.as_slice()), (0, &b"1 warning on 1 object; 1 file read\n"[..]));
     assert!(findings.starts_with(b"warning[WeakKey]"));
@@ -227,7 +251,7 @@ fn warnings_alone_exit_0() {
 fn a_path_that_is_not_there_is_a_finding() {
     let (mut findings, mut log) = (Vec::new(), Vec::new());
     let paths = vec!["/nowhere/at/all.yaml".into()];
-    let code = check(paths, files::Settings::default(), Style::Plain, by_schema, &mut findings, &mut log).unwrap();
+    let code = check(paths, Settings::default(), Style::Plain, by_schema, &mut findings, &mut log).unwrap();
     let expected = "\
 error[InvalidYaml]: the file cannot be read: there is no such file or folder
 --> /nowhere/at/all.yaml

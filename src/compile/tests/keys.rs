@@ -10,7 +10,7 @@ use super::stage::{
 use crate::finding::{Code, Severity};
 use crate::jose::KeySet;
 use crate::name::Kind;
-use crate::resources::{KeyPlace, KeySource, Report, ReportFinding, ReportKey, Update};
+use crate::resources::{Body, KeyPlace, KeySource, Report, ReportFinding, ReportKey, Update};
 use crate::snapshot::{AcceptedApiKeys, AcceptedKeys, Access, AsOf, Chain, Policy, Takes};
 
 /// A policy with one entry for JWTs, but for what is said.
@@ -65,6 +65,13 @@ fn keys_of(policy: &Policy) -> String {
             AcceptedApiKeys::Unavailable(code) => code.to_string(),
         },
     }
+}
+
+/// A Secret in a file that others than its owner can read.
+fn withheld(name: &str, offered: &str) -> crate::resources::Object {
+    let mut object = secret(name, "Opaque", &json!({"bearward.dev/use": offered, "team": "shop"}), &json!({}));
+    object.body = Body::Withheld(Code::SecretFileReadable, "others can read its file".to_owned());
+    object
 }
 
 #[test]
@@ -246,6 +253,12 @@ fn keys_of_a_secret_are_swapped_without_a_compile_of_the_rules() {
             vec!["KeySkipped?"],
         ),
         (
+            "in a file that others can read",
+            Some(withheld("shop/corp", "credentials")),
+            "SecretFileReadable",
+            vec!["SecretFileReadable"],
+        ),
+        (
             "not offered",
             Some(secret("shop/corp", "Opaque", &json!({}), &json!({"jwks": KEY_SET}))),
             "SecretNotFound",
@@ -273,6 +286,21 @@ fn keys_of_a_secret_are_swapped_without_a_compile_of_the_rules() {
         assert_eq!(stage.findings(Kind::TokenPolicy, "shop/partners"), expected, "{name}");
         assert_eq!(stage.difference(), [""; 0], "{name}");
     }
+}
+
+#[test]
+fn whoever_names_a_secret_that_is_withheld_is_told_why() {
+    let from = json!({"keys": {"secretRef": {"name": "corp", "key": "jwks"}}});
+    let mut stage = Stage::of([guarded(), jwt_policy(&from), withheld("shop/corp", "credentials")]);
+    let finding = &stage.verdict(Kind::TokenPolicy, "shop/partners").findings[0];
+    assert_eq!(finding.cause, "the Secret corp is not taken: others can read its file");
+    assert!(finding.cure.contains("chmod 600"), "{finding}");
+    // One that offers an API key: its policy is told as well, and not that there is none.
+    stage.put(keys_policy("shop/partners", "shop"));
+    stage.put(withheld("shop/key", "api-key"));
+    stage.compile();
+    let at = "spec.accept[0].apiKeys.selector";
+    assert_eq!(stage.findings(Kind::TokenPolicy, "shop/partners"), [format!("SecretFileReadable {at}")]);
 }
 
 #[test]

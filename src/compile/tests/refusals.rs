@@ -118,6 +118,19 @@ fn a_broken_object_claims_what_can_be_read_of_it_and_refuses_it() {
         ),
         ("a misspelt path", edit(&|spec| spec["rules"][0]["matches"] = json!([{"path": {"vaule": "/orders"}}]))),
         ("a path without a value", edit(&|spec| spec["rules"][0]["matches"] = json!([{"path": {}}]))),
+        ("a path with a wildcard", edit(&|spec| spec["rules"][0]["matches"][0]["path"]["value"] = json!("/orders/*"))),
+        (
+            "a header with two values",
+            edit(&|spec| {
+                spec["rules"][0]["matches"][0]["headers"] =
+                    json!([{"name": "A", "value": "b"}, {"name": "a", "value": "c"}]);
+            }),
+        ),
+        ("a time that is too long to count", edit(&|spec| spec["rules"][0]["timeouts"] = json!({"idle": "99999999h"}))),
+        (
+            "a size that is too large to count",
+            edit(&|spec| spec["rules"][0]["request"] = json!({"maxBody": "99999999999Gi"})),
+        ),
         ("methods that are none", edit(&|spec| spec["rules"][0]["matches"][0]["methods"] = json!(["P UT"]))),
         ("a method in lower case", edit(&|spec| spec["rules"][0]["matches"][0]["methods"] = json!(["get"]))),
         (
@@ -171,6 +184,46 @@ fn a_broken_object_claims_what_can_be_read_of_it_and_refuses_it() {
 }
 
 #[test]
+fn hosts_that_cannot_be_read_guard_nothing_and_that_is_said() {
+    const LOST: &str = "HostsUnreadable spec.hosts";
+    let with = |hosts: &Value| json!({"hosts": hosts, "rules": [rule(&json!({"anonymous": true}))]});
+    for (spec, is_lost) in [
+        (with(&json!(["http://a.example.com"])), true),
+        (with(&json!(["*"])), true),
+        (with(&json!(["a.*.example.com"])), true),
+        (with(&json!([7])), true),
+        (with(&json!(7)), true),
+        (with(&Value::Null), true),
+        (json!({}), true),
+        (Value::Null, true),
+        // Some of it can be read, and is guarded.
+        (with(&json!(["b.example.com", "a b"])), true),
+        (with(&json!(" b.example.com")), false),
+        (with(&json!(["B.example.com"])), false),
+        (json!({"hosts": ["b.example.com"], "unknown": 1}), false),
+    ] {
+        let (outcome, findings) = outcome(&spec);
+        assert_eq!(outcome, "shop/lax/r serves", "{spec}");
+        assert_eq!(findings.iter().any(|finding| finding == LOST), is_lost, "{spec}: {findings:?}");
+        let codes = findings.iter().filter(|finding| *finding != LOST);
+        assert!(codes.count() > 0, "what an API server would say is said too: {spec}");
+    }
+}
+
+#[test]
+fn a_class_that_no_installation_has_is_broken_for_everybody() {
+    for (class, finding) in [
+        (json!("bearward "), "InvalidValue spec.class"),
+        (json!("Bearward"), "InvalidValue spec.class"),
+        (json!(""), "InvalidValue spec.class"),
+        (json!(7), "InvalidValue spec.class"),
+    ] {
+        let spec = json!({"hosts": ["a.example.com"], "class": class, "rules": [rule(&json!({"anonymous": true}))]});
+        assert_eq!(outcome(&spec), ("shop/strict/r InvalidValue".to_owned(), vec![finding.to_owned()]), "{class}");
+    }
+}
+
+#[test]
 fn a_broken_match_comes_before_every_other_rule_of_its_path() {
     let strict = json!({
         "hosts": ["a.example.com"],
@@ -210,6 +263,26 @@ fn what_is_of_another_class_is_not_there() {
     let compiled = stage.compile();
     assert_eq!(compiled.verdicts.len(), 1);
     assert!(compiled.verdicts[0].1.is_none());
+}
+
+#[test]
+fn an_edit_of_a_route_in_force_does_not_wait_and_a_new_one_does() {
+    let spec = |auth: &Value| json!({"hosts": ["a.example.com"], "rules": [rule(auth)]});
+    let open = || route("shop/a", &spec(&json!({"anonymous": true})));
+    let mut stage = Stage::new();
+    stage.put(open());
+    assert!(!stage.compiler.is_urgent(), "it is new");
+    stage.compile();
+    stage.put(open());
+    assert!(!stage.compiler.is_urgent(), "nothing has changed");
+    stage.put(route("shop/a", &spec(&json!({"tokens": [{"policyRef": {"name": "p"}}]}))));
+    assert!(stage.compiler.is_urgent());
+    stage.compile();
+    assert!(!stage.compiler.is_urgent());
+    stage.put(route("shop/b", &spec(&json!({"anonymous": true}))));
+    assert!(!stage.compiler.is_urgent());
+    stage.take(Kind::ApiRoute, "shop/a");
+    assert!(stage.compiler.is_urgent());
 }
 
 #[test]

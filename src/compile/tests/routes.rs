@@ -246,6 +246,23 @@ fn a_name_that_cannot_be_looked_up_is_a_finding_until_it_can() {
 }
 
 #[test]
+fn a_method_that_is_probably_misspelt_is_warned_of_and_others_may_be_meant() {
+    let warned = ["UnknownMethod? spec.rules[0].matches[0].methods[0]"];
+    for (method, expected) in [
+        ("GTE", &warned[..]),
+        ("GET", &[]),
+        ("POTS", &warned),
+        ("OPTION", &warned),
+        ("PURGE", &[]),
+        ("BREW", &[]),
+        ("PROPFIND", &[]),
+        ("PROPFIDN", &warned),
+    ] {
+        assert_eq!(findings(&json!({"matches": [{"methods": [method]}]})), expected, "{method}");
+    }
+}
+
+#[test]
 fn a_backend_says_exactly_one_target() {
     for target in [json!({}), json!({"url": "https://a.example.org", "upstream": "b"})] {
         let stage = Stage::of([route("shop/a", &spec(&json!({"backends": [target]})))]);

@@ -8,13 +8,15 @@
 //! The limit: where no beginning of a path can be read at all, the claim is for the whole host, and a rule with a longer
 //! path of its own keeps its requests. Closing those too would let one typo take every route of a host down.
 
+use std::collections::BTreeMap;
+
 use http::{HeaderName, HeaderValue, Method};
 use serde_json::{Map, Value};
 
 use super::url::normal_path;
 use crate::api;
 use crate::compile::notes::{At, Notes, Problem};
-use crate::finding::Code;
+use crate::finding::{Code, nearest};
 use crate::snapshot::{Conditions, PathMatch};
 
 /// The requests of one match, under the hosts of its object.
@@ -95,16 +97,16 @@ fn of_path(path: Option<&api::PathMatch>, at: &At<'_>, notes: &mut Notes) -> (Pa
         return (path, Ok(()));
     }
     let problem = Problem::value(
-        "no request has this path: dot segments above the root, escaped slashes and semicolons are refused",
+        "no rule can be for this path: dot segments above the root, escaped slashes, semicolons and * are refused",
         "Write the path as a client sends it, without these.",
     );
     let code = notes.error(&at.field("path").field("value"), problem);
     (beginning(&path.value), Err(code))
 }
 
-/// The path that was written, in the form that requests have.
+/// The path that was written, in the form that requests have. With `*`, something else was meant than the character.
 fn whole_path(kind: api::PathMatchType, value: &str) -> Option<PathMatch> {
-    let path = normal_path(value)?;
+    let path = normal_path(value).filter(|path| !path.contains('*'))?;
     Some(match kind {
         api::PathMatchType::Exact => PathMatch::Exact((&*path).into()),
         api::PathMatchType::Prefix => {
@@ -134,6 +136,13 @@ fn of_conditions(written: &api::Match, at: &At<'_>, notes: &mut Notes) -> (Condi
     let headers = written.headers.iter().map(|header| header_condition(&header.name, &header.value)).collect();
     let headers: Option<Vec<(HeaderName, HeaderValue)>> = headers;
     let mut outcome = Ok(());
+    for (index, method) in written.methods.iter().enumerate() {
+        if let Some(meant) = misspelt(method) {
+            let cause = format!("{method} is no registered method; did you mean {meant}?");
+            let problem = Problem::plain(Code::UnknownMethod, cause);
+            notes.warning(&at.field("methods").index(index), problem);
+        }
+    }
     if methods.is_none() {
         let problem = Problem::value("a method has a character that methods do not have", "Write methods as GET.");
         outcome = Err(notes.error(&at.field("methods"), problem));
@@ -142,10 +151,52 @@ fn of_conditions(written: &api::Match, at: &At<'_>, notes: &mut Notes) -> (Condi
         let problem = Problem::value("a header has a character that headers do not have", "Write plain ASCII.");
         outcome = outcome.and(Err(notes.error(&at.field("headers"), problem)));
     }
+    let is_contradiction = headers.as_deref().is_some_and(contradict);
+    if is_contradiction {
+        let cause = "one header is to have two values, which no request has";
+        let problem = Problem::value(cause, "Write one match for each value.");
+        outcome = outcome.and(Err(notes.error(&at.field("headers"), problem)));
+    }
+    let headers = headers.filter(|_| !is_contradiction);
     // Narrower in one part would still be narrower than what was meant.
     let conditions =
         methods.zip(headers).map_or_else(Conditions::default, |(methods, headers)| sorted(methods, headers));
     (conditions, outcome)
+}
+
+/// The registered method that was probably meant. Others than the registered ones may be sent, and may be meant.
+fn misspelt(method: &str) -> Option<&'static str> {
+    /// The methods of RFC 9110 and RFC 5789, and those others of the registry that APIs use.
+    const REGISTERED: [&str; 20] = [
+        "GET",
+        "HEAD",
+        "POST",
+        "PUT",
+        "PATCH",
+        "DELETE",
+        "OPTIONS",
+        "CONNECT",
+        "TRACE",
+        "COPY",
+        "LINK",
+        "LOCK",
+        "MKCOL",
+        "MOVE",
+        "PROPFIND",
+        "PROPPATCH",
+        "REPORT",
+        "SEARCH",
+        "UNLINK",
+        "UNLOCK",
+    ];
+    let is_registered = REGISTERED.contains(&method);
+    nearest(method, REGISTERED).filter(|_| !is_registered)
+}
+
+/// Whether one header is to have two values at once.
+fn contradict(headers: &[(HeaderName, HeaderValue)]) -> bool {
+    let mut values = BTreeMap::new();
+    headers.iter().any(|(name, value)| values.insert(name.as_str(), value).is_some_and(|other| other != value))
 }
 
 /// A method as the schema has it. `get` is a method to HTTP too, but no request has it, so that it would claim nothing.
@@ -274,7 +325,7 @@ fn salvage_conditions(written: &Map<String, Value>) -> Option<Conditions> {
     let methods: Option<Vec<Method>> =
         items("methods")?.iter().map(|method| method_condition(method.as_str()?)).collect();
     let headers: Option<Vec<_>> = items("headers")?.iter().map(salvage_header).collect();
-    Some(sorted(methods?, headers?))
+    Some(sorted(methods?, headers.filter(|headers| !contradict(headers))?))
 }
 
 fn salvage_header(header: &Value) -> Option<(HeaderName, HeaderValue)> {
@@ -317,6 +368,10 @@ mod tests {
             (json!({"path": "/a/b"}), "^/a/b [] 0 part"),
             (json!({"path": {"value": "a/b"}}), "^/a/b [] 0 part"),
             (json!({"path": {"value": "/a/b%2fc"}}), "^/a [] 0 part"),
+            (json!({"path": {"value": "/a/b*/c"}}), "^/a [] 0 part"),
+            (json!({"path": {"type": "Exact", "value": "/a/*"}}), "^/a [] 0 part"),
+            (json!({"path": {"value": "/*"}}), "^/ [] 0 part"),
+            (json!({"headers": [{"name": "A", "value": "b"}, {"name": "a", "value": "c"}]}), "^/ [] 0 part"),
             (json!({"path": {"value": 7}}), "^/ [] 0 part"),
             (json!({"path": {"vaule": "/a/b"}}), "^/a/b [] 0 part"),
             (json!({"pth": {"value": "/a/b"}}), "^/a/b [] 0 part"),

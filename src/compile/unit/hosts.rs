@@ -46,22 +46,39 @@ fn host(text: &str) -> Option<HostPattern> {
 
 /// The hosts of an object that is not well-formed, as far as they can be read: also one host that should have been a list
 /// of one, or stands under `host`. For hosts that cannot be read, nothing can be claimed: requests to them go where they
-/// would go without this object.
-pub(super) fn salvage(spec: Option<&Value>, settings: &Settings) -> Vec<(usize, HostPattern)> {
+/// would go without this object, and that is noted.
+pub(super) fn salvage(spec: Option<&Value>, settings: &Settings, notes: &mut Notes) -> Vec<(usize, HostPattern)> {
     let written = spec.and_then(|spec| spec.get("hosts").filter(|hosts| !hosts.is_null()).or_else(|| spec.get("host")));
     let written = match written {
         Some(Value::Array(written)) => written.as_slice(),
         Some(one @ Value::String(_)) => std::slice::from_ref(one),
-        Some(_) | None => return Vec::new(),
+        Some(_) | None => {
+            unreadable("spec.hosts cannot be read", notes);
+            return Vec::new();
+        }
     };
     if written.is_empty() && settings.hosts_without_names {
         return vec![(0, HostPattern::Any)];
     }
     let mut hosts: Vec<(usize, HostPattern)> = Vec::new();
+    let mut lost = 0_usize;
     for (index, host) in written.iter().map(|text| text.as_str().and_then(|text| host(text.trim_ascii()))).enumerate() {
-        if let Some(host) = host.filter(|host| hosts.iter().all(|(_, other)| other != host)) {
-            hosts.push((index, host));
+        match host {
+            Some(host) if hosts.iter().any(|(_, other)| *other == host) => {}
+            Some(host) => hosts.push((index, host)),
+            None => lost = lost.saturating_add(1),
         }
     }
+    match (lost, written.len()) {
+        (0, _) => {}
+        (lost, all) if lost == all => unreadable("none of spec.hosts can be read", notes),
+        (lost, all) => unreadable(&format!("{lost} of the {all} hosts cannot be read"), notes),
+    }
     hosts
+}
+
+fn unreadable(what: &str, notes: &mut Notes) {
+    let cause = format!("{what}, so the object guards nothing there: other rules may take these requests");
+    let cure = "Write each host as api.example.com, or with *. in front.";
+    notes.error(&At::spec().field("hosts"), Problem::new(Code::HostsUnreadable, cause, cure));
 }

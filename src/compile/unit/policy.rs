@@ -172,14 +172,17 @@ fn jwt(written: &api::Jwt, at: &At<'_>, notes: &mut Notes) -> Result<TakesDraft,
         leeway: leeway?,
         scope_claim: written.scope_claim.clone(),
     };
-    let expectation = Expectation::new(terms)
-        .map_err(|error| notes.error(at, Problem::plain(Code::UnsafePolicy, error.to_string())))?;
+    // The schema has refused such terms already; were it wider by mistake, this would not be.
+    let expectation = Expectation::new(terms).map_err(|error| {
+        let cure = "State issuer, audiences and asymmetric algorithms, or one HMAC algorithm from a Secret alone.";
+        notes.error(at, Problem::value(error.to_string(), cure))
+    })?;
     let hmac = expectation.algorithms().iter().copied().find(|algorithm| algorithm.family() == Family::Hmac);
     let keys = match (keys?, hmac) {
         (KeysDraft::Secret { secret, .. }, hmac) => KeysDraft::Secret { secret, hmac },
         (KeysDraft::Source(_) | KeysDraft::Inline(_), Some(algorithm)) => {
             let cause = format!("{algorithm} needs a shared secret, which only keys.secretRef can name");
-            return Err(notes.error(&at.field("keys"), Problem::plain(Code::UnsafePolicy, cause)));
+            return Err(notes.error(&at.field("keys"), Problem::value(cause, "Write keys.secretRef.")));
         }
         (keys @ (KeysDraft::Source(_) | KeysDraft::Inline(_)), None) => keys,
     };

@@ -141,7 +141,7 @@ pub(super) fn unit(object: &Object, document: &Map<String, Value>, context: &mut
         }
         Err(code) => {
             let spec = document.get("spec");
-            (hosts::salvage(spec, context.settings), refusing_rules(&name, spec, code))
+            (hosts::salvage(spec, context.settings, &mut notes), refusing_rules(&name, spec, code))
         }
     };
     RouteUnit { created: object.meta.created, name, hosts, rules, findings: notes.into_findings() }

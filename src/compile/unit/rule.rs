@@ -13,8 +13,8 @@ use super::url::{Url, normal_path, parse_target};
 use super::{Context, claims, headers};
 use crate::api;
 use crate::compile::notes::{At, Notes, Problem};
-use crate::compile::{Defaults, Settings, spelling};
-use crate::finding::Code;
+use crate::compile::{Defaults, Settings};
+use crate::finding::{Code, did_you_mean};
 use crate::name::{Bytes, Kind, ObjectKey, parse_bytes, parse_duration};
 use crate::snapshot::{HeaderEdits, Protocol, Timeouts};
 use crate::wire::host::Host;
@@ -169,7 +169,7 @@ impl<'a> Rules<'a, '_> {
             api::Backend { upstream: Some(name), service: None, url: None, model_ref: None, .. } => {
                 let found = upstreams.get(name.as_str()).cloned().map(TargetUnit::Service);
                 found.ok_or_else(|| {
-                    let hint = spelling::hint(name, upstreams.keys().copied());
+                    let hint = did_you_mean(name, upstreams.keys().copied());
                     let cause = format!("spec.upstreams has no {name}{hint}");
                     let cure = "Correct the name, or add the upstream; until then its share is refused with 503.";
                     self.notes.error(&at.field("upstream"), Problem::new(Code::BackendNotFound, cause, cure))

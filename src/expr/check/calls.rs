@@ -2,10 +2,10 @@
 
 use super::{Checked, Checker, ExprError, Kind, Node, Problem, declared, kind_of, lower_case};
 use crate::expr::declared::{CLAIMS, FUNCTIONS, record};
-use crate::expr::nearest::nearest;
 use crate::expr::node::{Comprehension, ComprehensionKind, Constant, Function, TextTest};
 use crate::expr::pattern::Pattern;
 use crate::expr::syntax::{Form, Syntax};
+use crate::finding::nearest;
 
 impl<'s> Checker<'s> {
     pub(super) fn call(&mut self, at: usize, on: Option<&Syntax<'s>>, name: &str, arguments: &[Syntax<'s>]) -> Checked {

@@ -113,7 +113,7 @@ fn a_replica_that_has_not_seen_a_removal_does_not_enforce_it() {
 #[test]
 fn an_error_in_the_object_or_in_what_it_refers_to_comes_first() {
     let own = error(&route("a"), Code::NoAuth);
-    let other = error(&policy("p"), Code::UnsafePolicy);
+    let other = error(&policy("p"), Code::WeakKey);
     let replicas = [("b", None)];
     assert_eq!(judged(&board(vec![own.clone()], vec![other.clone()]), &replicas), Programmed::Broken(own));
     assert_eq!(judged(&board(vec![], vec![other.clone()]), &replicas), Programmed::Broken(other));
@@ -141,8 +141,8 @@ fn a_message_names_three_replicas_at_most_and_none_while_all_is_well() {
             (ConditionStatus::False, "ReplicaBehind", "waiting for b: b has not reported yet"),
         ),
         (
-            Programmed::Broken(error(&policy("p"), Code::UnsafePolicy)),
-            (ConditionStatus::False, "UnsafePolicy", "TokenPolicy shop/p: spec.rules[0]: something is wrong"),
+            Programmed::Broken(error(&policy("p"), Code::WeakKey)),
+            (ConditionStatus::False, "WeakKey", "TokenPolicy shop/p: spec.rules[0]: something is wrong"),
         ),
     ] {
         let (status, reason, message) = programmed.condition();

@@ -9,7 +9,7 @@ use serde_json::{Map, Value};
 use super::metadata::{self, Described, Problem};
 use super::places::{Places, Position, Span};
 use super::yaml::{self, Document, YamlError};
-use super::{Located, Note, ReadableSecrets};
+use super::{Admission, Located, Note, ReadableSecrets};
 use crate::api::{GROUP, VERSION};
 use crate::clock::UnixTime;
 use crate::finding::{Code, FieldPath, Finding, nearest};
@@ -27,6 +27,7 @@ pub(super) struct Found<'a> {
     /// Its permissions, as `chmod` counts them.
     pub(super) mode: u32,
     pub(super) readable_secrets: ReadableSecrets,
+    pub(super) admission: &'a Admission,
     /// The age of its first document.
     pub(super) created: UnixTime,
 }
@@ -39,6 +40,8 @@ pub(super) struct Decoded {
     pub(super) places: Vec<Places>,
     pub(super) located: Vec<Located>,
     pub(super) notes: Vec<Note>,
+    /// Why an API server would not take some of the objects.
+    pub(super) refused: Vec<Located>,
     /// A document is no object that could be taken, so the file does not count.
     pub(super) is_broken: bool,
 }
@@ -167,22 +170,20 @@ impl Decoding<'_> {
             let field = FieldPath::root().field("metadata").field("name");
             return self.found(Finding::error(&key, field, Code::DuplicateObject, cause, cure), at);
         }
+        let mut withheld = None;
         if kind == Kind::Secret {
             if !labels.contains_key(USE_LABEL) {
                 let text = format!("{key} is not read, since it does not offer itself by the label {USE_LABEL}");
                 return self.note(places.value.start.line, text);
             }
             if self.file.readable_secrets == ReadableSecrets::Refuse && self.file.mode & 0o044 != 0 {
-                let cause =
-                    format!("the file has mode {:03o}, so others than its owner can read it", self.file.mode & 0o777);
-                let finding = Finding::error(
-                    &key,
-                    FieldPath::root(),
-                    Code::SecretFileReadable,
-                    cause,
-                    Code::SecretFileReadable.cure(),
-                );
-                return self.found(finding, at);
+                let mode = self.file.mode & 0o777;
+                let code = Code::SecretFileReadable;
+                let cause = format!("the file has mode {mode:03o}, so others than its owner can read it");
+                self.found(Finding::error(&key, FieldPath::root(), code, cause, code.cure()), at);
+                // Whoever names it is told the same, and not that it is missing.
+                withheld =
+                    Some(Body::Withheld(code, format!("others than its owner can read its file, of mode {mode:03o}")));
             }
         }
         let count = i64::try_from(self.decoded.objects.len()).unwrap_or(i64::MAX);
@@ -198,8 +199,23 @@ impl Decoding<'_> {
         if let Some(Value::Object(metadata)) = document.get_mut("metadata") {
             metadata.insert("namespace".to_owned(), Value::String(namespace));
         }
-        self.decoded.objects.push(Object { meta, body: body(kind, document) });
+        let object = Object { meta, body: withheld.unwrap_or_else(|| body(kind, document)) };
+        self.admit(&object, places);
+        self.decoded.objects.push(object);
         self.decoded.places.push(places.clone());
+    }
+
+    /// Judges an object as an API server would.
+    fn admit(&mut self, object: &Object, places: &Places) {
+        let found = match &object.body {
+            Body::Ours(document) => (self.file.admission)(object.key(), document),
+            Body::Undecodable(_) => object.undecodable().into_iter().collect(),
+            Body::Service(_) | Body::EndpointSlice(_) | Body::Secret(_) | Body::Withheld(..) => Vec::new(),
+        };
+        self.decoded.refused.extend(found.into_iter().map(|finding| {
+            let place = places.find(&finding.field);
+            Located { at: Some(place.key.unwrap_or(place.value)), finding }
+        }));
     }
 }
 

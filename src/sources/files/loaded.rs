@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::document::{self, Decoded, Found};
 use super::folder::{self, Entry, Listing, Stamp};
 use super::source_map::{Sources, Text};
-use super::{Located, Note, Settings};
+use super::{BrokenFiles, Located, Note, Settings};
 use crate::clock::UnixTime;
 use crate::finding::{Code, FieldPath, Finding};
 use crate::name::{Kind, ObjectKey};
@@ -55,6 +55,8 @@ struct Known {
 struct Whole {
     text: Text,
     mode: u32,
+    /// An API server would take every object of it. Only the first text of a file can be in force without.
+    is_admitted: bool,
 }
 
 /// What a look found out.
@@ -132,11 +134,11 @@ impl Files {
             let decoded = match outcomes.remove(path) {
                 Some((entry, outcome)) => {
                     held = held.saturating_sub(known.size());
-                    let decoded = known.take(path, entry, bounded(outcome, held), self.settings);
+                    let decoded = known.take(path, entry, bounded(outcome, held), &self.settings);
                     held = held.saturating_add(known.size());
                     decoded
                 }
-                None if has_moved => known.decode(path, self.settings),
+                None if has_moved => known.decode(path, &self.settings),
                 None => continue,
             };
             known.send(path, decoded, &mut changes);
@@ -176,19 +178,26 @@ impl Known {
     }
 
     /// Takes the file as it is now, in force only if it is whole, and says what is in force.
-    fn take(&mut self, path: &Arc<str>, entry: Entry, outcome: Outcome, settings: Settings) -> Decoded {
+    ///
+    /// One that an API server would refuse takes no other's place, since that other would still be in force there. If
+    /// there is no other, it is taken as it is: then it refuses what can be read of it, which is better than nothing.
+    fn take(&mut self, path: &Arc<str>, entry: Entry, outcome: Outcome, settings: &Settings) -> Decoded {
         self.entry = entry;
         self.is_confirmed = false;
         self.broken.clear();
         self.broken_text = None;
         match outcome {
-            Ok(whole) => {
-                let decoded = whole.decode(path, self.rank, settings);
-                if !decoded.is_broken {
+            Ok(mut whole) => {
+                let mut decoded = whole.decode(path, self.rank, settings);
+                whole.is_admitted = !decoded.is_broken && decoded.refused.is_empty();
+                let has_better = !whole.is_admitted && self.whole.as_ref().is_some_and(|whole| whole.is_admitted);
+                let is_whole = !decoded.is_broken || settings.broken_files == BrokenFiles::TakeTheRest;
+                if is_whole && !has_better {
                     self.whole = Some(whole);
                     return decoded;
                 }
                 self.broken = decoded.located;
+                self.broken.append(&mut decoded.refused);
                 self.broken_text = Some(whole.text);
             }
             Err(problem) => {
@@ -203,7 +212,7 @@ impl Known {
     }
 
     /// What is in force, with what is wrong besides.
-    fn decode(&self, path: &Arc<str>, settings: Settings) -> Decoded {
+    fn decode(&self, path: &Arc<str>, settings: &Settings) -> Decoded {
         let whole = self.whole.as_ref();
         let mut decoded = whole.map(|whole| whole.decode(path, self.rank, settings)).unwrap_or_default();
         decoded.located.extend(self.broken.iter().cloned());
@@ -211,7 +220,7 @@ impl Known {
     }
 
     fn send(&self, path: &Arc<str>, decoded: Decoded, changes: &mut Changes) {
-        let Decoded { objects, places, located, notes, is_broken: _ } = decoded;
+        let Decoded { objects, places, located, notes, refused: _, is_broken: _ } = decoded;
         let text = self.broken_text.as_ref().or(self.whole.as_ref().map(|whole| &whole.text));
         changes.sources.add(path, text.cloned(), &located);
         for (object, places) in objects.iter().zip(places) {
@@ -228,12 +237,13 @@ impl Known {
 }
 
 impl Whole {
-    fn decode(&self, path: &Arc<str>, rank: i64, settings: Settings) -> Decoded {
+    fn decode(&self, path: &Arc<str>, rank: i64, settings: &Settings) -> Decoded {
         document::decode(Found {
             path,
             text: &self.text,
             mode: self.mode,
             readable_secrets: settings.readable_secrets,
+            admission: &settings.admission,
             created: UnixTime::from_millis(rank.saturating_mul(DOCUMENTS)),
         })
     }
@@ -261,6 +271,6 @@ fn read_text(path: &str) -> Result<(Whole, Option<Stamp>), String> {
             return Err(format!("line {line} is not UTF-8"));
         }
     };
-    let whole = Whole { text: Arc::new(Zeroizing::new(text)), mode: metadata.mode() };
+    let whole = Whole { text: Arc::new(Zeroizing::new(text)), mode: metadata.mode(), is_admitted: false };
     Ok((whole, (stamp == after).then_some(stamp)))
 }

@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use serde_json::{Map, Value};
 
 use crate::finding::{Code, FieldPath, nearest};
+use crate::name::is_label;
 
 /// What a document says about itself.
 #[derive(Debug, PartialEq, Eq)]
@@ -156,12 +157,6 @@ fn texts(
         };
     }
     read
-}
-
-/// RFC 1123: a label of a DNS name.
-fn is_label(text: &str) -> bool {
-    let inner = |byte: u8| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-';
-    (1..=63).contains(&text.len()) && text.bytes().all(inner) && !text.starts_with('-') && !text.ends_with('-')
 }
 
 /// RFC 1123: a DNS name; Kubernetes bounds the whole, not each label.

@@ -11,7 +11,7 @@ use tempfile::TempDir;
 use tokio::sync::mpsc;
 
 use super::loaded::Files;
-use super::{ReadableSecrets, Reading, Settings, Sources, read};
+use super::{BrokenFiles, PathError, ReadableSecrets, Reading, Settings, Sources, expect, read};
 use crate::clock::{Clock, ManualClock, UnixTime};
 use crate::finding::{Code, FieldPath, Finding, Severity};
 use crate::name::{Kind, ObjectKey};
@@ -306,19 +306,28 @@ fn a_secret_is_taken_only_from_a_file_that_its_owner_alone_can_read() {
     for (mode, readable_secrets, expected) in [
         (0o600, ReadableSecrets::Refuse, "a.yaml: a s"),
         (0o400, ReadableSecrets::Refuse, "a.yaml: a s"),
-        (0o640, ReadableSecrets::Refuse, "a.yaml: a !SecretFileReadable"),
-        (0o604, ReadableSecrets::Refuse, "a.yaml: a !SecretFileReadable"),
+        (0o640, ReadableSecrets::Refuse, "a.yaml: a s !SecretFileReadable"),
+        (0o604, ReadableSecrets::Refuse, "a.yaml: a s !SecretFileReadable"),
         (0o644, ReadableSecrets::Allow, "a.yaml: a s"),
     ] {
         fs::set_permissions(&path, fs::Permissions::from_mode(mode)).unwrap();
-        let updates = read(vec![path.clone()], Settings { readable_secrets }).updates;
+        let settings = Settings { readable_secrets, ..Settings::default() };
+        let updates = read(vec![path.clone()], settings).updates;
         assert_eq!(lines(folder.path(), &updates), [expected], "{mode:o}");
     }
+    // One that is not taken says nothing of what it holds, and its users are told why.
+    fs::set_permissions(&path, fs::Permissions::from_mode(0o640)).unwrap();
+    let (objects, _) = only(read(vec![path.clone()], Settings::default()).updates);
+    let Body::Withheld(Code::SecretFileReadable, why) = &objects[1].body else { panic!() };
+    assert_eq!(why, "others than its owner can read its file, of mode 640");
     // Of a link it is the file that counts.
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
     let link = folder.path().join("b.yaml");
     symlink(&path, &link).unwrap();
-    assert_eq!(lines(folder.path(), &read(vec![link], Settings::default()).updates), ["b.yaml: a !SecretFileReadable"]);
+    assert_eq!(
+        lines(folder.path(), &read(vec![link], Settings::default()).updates),
+        ["b.yaml: a s !SecretFileReadable"]
+    );
 }
 
 /// Files that were read once, with what follows them.
@@ -329,11 +338,15 @@ struct Followed {
 
 impl Followed {
     fn new(names: &[&str]) -> Self {
+        Self::with(names, Settings::default())
+    }
+
+    fn with(names: &[&str], settings: Settings) -> Self {
         let folder = folder();
         for name in names {
             write(&folder, &format!("{name}.yaml"), &route(name));
         }
-        let mut files = Files::new(vec![folder.path().to_owned()], Settings::default());
+        let mut files = Files::new(vec![folder.path().to_owned()], settings);
         files.first();
         Self { folder, files }
     }
@@ -427,6 +440,84 @@ fn a_broken_file_keeps_its_last_whole_objects_and_says_what_is_wrong() {
     assert_eq!(followed.settle(), ["d.yaml: !InvalidYaml"]);
 }
 
+/// An API server that wants hosts.
+fn hosts_are_wanted() -> Settings {
+    let admission = |object: &ObjectKey, document: &serde_json::Map<String, serde_json::Value>| {
+        let is_there = document["spec"].get("hosts").is_some();
+        let field = FieldPath::spec();
+        let finding = || Finding::error(object, field, Code::InvalidValue, "no hosts", "write some");
+        if is_there { Vec::new() } else { vec![finding()] }
+    };
+    Settings { admission: Arc::new(admission), ..Settings::default() }
+}
+
+#[test]
+fn a_text_that_an_api_server_would_refuse_takes_no_others_place() {
+    let mut followed = Followed::with(&["a"], hosts_are_wanted());
+    let refused = |name: &str| route(name).replace("hosts: [a]", "");
+    let service = |ports: &str| {
+        format!("{}---\napiVersion: v1\nkind: Service\nmetadata: {{name: s}}\nspec: {{ports: {ports}}}\n", route("b"))
+    };
+    write(&followed.folder, "a.yaml", &format!("{}---\n{}", route("b"), refused("c")));
+    assert_eq!(followed.settle(), ["a.yaml: a !InvalidValue"]);
+    write(&followed.folder, "a.yaml", &service("many"));
+    assert_eq!(followed.settle(), ["a.yaml: a !InvalidValue"], "an object of Kubernetes' own, too");
+    write(&followed.folder, "a.yaml", &service("[]"));
+    assert_eq!(followed.settle(), ["a.yaml: b s"]);
+    write(&followed.folder, "a.yaml", &refused("d"));
+    assert_eq!(followed.settle(), ["a.yaml: b s !InvalidValue"]);
+    write(&followed.folder, "a.yaml", &format!("{}---\nkind: ApiRoute\n", refused("d")));
+    assert_eq!(followed.settle(), ["a.yaml: b s !UnknownKind !InvalidValue"]);
+}
+
+#[test]
+fn without_an_earlier_text_a_refused_one_is_better_than_none() {
+    let mut followed = Followed::with(&[], hosts_are_wanted());
+    let refused = |name: &str| route(name).replace("hosts: [a]", "");
+    write(&followed.folder, "a.yaml", &refused("a"));
+    assert_eq!(followed.settle(), ["a.yaml: a"], "what is wrong with it is for whoever compiles it");
+    write(&followed.folder, "a.yaml", &refused("b"));
+    assert_eq!(followed.settle(), ["a.yaml: b"]);
+    write(&followed.folder, "a.yaml", "kind: ApiRoute\n");
+    assert_eq!(followed.settle(), ["a.yaml: b !UnknownKind"]);
+    write(&followed.folder, "a.yaml", &route("c"));
+    assert_eq!(followed.settle(), ["a.yaml: c"]);
+    write(&followed.folder, "a.yaml", &refused("d"));
+    assert_eq!(followed.settle(), ["a.yaml: c !InvalidValue"]);
+}
+
+#[test]
+fn a_reader_that_serves_nothing_takes_what_is_left_of_a_broken_file() {
+    let folder = folder();
+    let path = write(&folder, "a.yaml", &format!("{}---\nkind: ApiRoute\n---\n{}", route("a"), route("b")));
+    let settings = Settings { broken_files: BrokenFiles::TakeTheRest, ..Settings::default() };
+    let updates = read(vec![path.clone()], settings).updates;
+    assert_eq!(lines(folder.path(), &updates), ["a.yaml: a b !UnknownKind"]);
+    assert_eq!(lines(folder.path(), &read(vec![path], Settings::default()).updates), ["a.yaml: !UnknownKind"]);
+}
+
+#[test]
+fn a_path_without_anything_to_read_is_told_from_one_with() {
+    let folder = folder();
+    let path = |name: &str| folder.path().join(name);
+    for name in ["empty", "full/below"] {
+        fs::create_dir_all(path(name)).unwrap();
+    }
+    write(&folder, "empty/.hidden.yaml", ROUTE);
+    write(&folder, "empty/README.md", ROUTE);
+    write(&folder, "full/below/a.yml", "not: [yaml");
+    for (name, expected) in [
+        ("nowhere", Err(PathError::Missing(path("nowhere")))),
+        ("nowhere/a.yaml", Err(PathError::Missing(path("nowhere/a.yaml")))),
+        ("empty", Err(PathError::Empty(path("empty")))),
+        ("full", Ok(())),
+        ("full/below/a.yml", Ok(())),
+        ("empty/README.md", Ok(())),
+    ] {
+        assert_eq!(expect(&[path("full"), path(name)]), expected, "{name}");
+    }
+}
+
 #[test]
 fn a_mounted_config_map_is_exchanged_as_kubernetes_does() {
     let folder = folder();
@@ -450,7 +541,7 @@ fn permissions_are_followed_too() {
     let path = write(&followed.folder, "a.yaml", SECRET);
     assert_eq!(followed.settle(), ["a.yaml: s"]);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o644)).unwrap();
-    assert_eq!(followed.settle(), ["a.yaml: !SecretFileReadable"]);
+    assert_eq!(followed.settle(), ["a.yaml: s !SecretFileReadable"]);
     fs::set_permissions(&path, fs::Permissions::from_mode(0o600)).unwrap();
     assert_eq!(followed.settle(), ["a.yaml: s"]);
 }
