@@ -189,6 +189,7 @@ impl Keeper {
     fn settle(&mut self, result: Result<Option<Duration>, Failure>) -> Duration {
         match result {
             Ok(remaining) => {
+                self.cell.fetched(self.clock.now());
                 self.failure = None;
                 self.failures = 0;
                 let (shortest, longest) = REFRESH_BOUNDS;
@@ -198,6 +199,7 @@ impl Keeper {
             }
             Err(failure) => {
                 tracing::debug!(source = %self.name(), %failure, "key set not fetched");
+                self.cell.failed();
                 self.failure = Some(failure);
                 self.failures = self.failures.saturating_add(1);
                 // It may have moved.
