@@ -1,5 +1,7 @@
 //! How key sets are kept: real sockets, a scripted issuer, a hand-driven clock.
 
+mod archived;
+mod archives;
 mod asking;
 mod ends;
 mod freshness;
@@ -12,7 +14,7 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
-use super::{Settings, WantedKeys, start};
+use super::{Archive, Parts, Settings, WantedKeys, start};
 use crate::clock::{Clock, ManualClock, UnixTime};
 use crate::finding::{Code, Severity};
 use crate::jose::{Algorithm, SigningKey};
@@ -104,6 +106,15 @@ impl Bench {
     }
 
     fn with(wanted: &[(&KeySource, &Arc<KeyCell>)], egress: EgressRules, settings: Settings) -> Self {
+        Self::with_archive(wanted, egress, settings, None)
+    }
+
+    fn with_archive(
+        wanted: &[(&KeySource, &Arc<KeyCell>)],
+        egress: EgressRules,
+        settings: Settings,
+        archive: Option<Archive>,
+    ) -> Self {
         let clock = Arc::new(ManualClock::new(START));
         let fetcher = Fetcher::new(
             Arc::new(FixedNames::new()),
@@ -115,7 +126,8 @@ impl Bench {
         let (wanted, receiver) = watch::channel(Arc::new(list(wanted)));
         let (sender, updates) = mpsc::channel(16);
         let mut tasks = Tasks::new();
-        start(&mut tasks, receiver, Arc::new(fetcher), sender, Arc::new(|| 0), settings);
+        let parts = Parts { fetcher: Arc::new(fetcher), draw: Arc::new(|| 0), archive };
+        start(&mut tasks, receiver, parts, sender, settings);
         Self { clock, wanted, updates, _tasks: tasks }
     }
 
