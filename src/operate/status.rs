@@ -25,11 +25,11 @@ pub(super) struct Known {
     generation: Option<i64>,
     digest: u64,
     /// Since when each condition is what it is, in the order of [`KINDS`].
-    since: [Option<(ConditionStatus, Box<str>)>; 3],
+    since: [Option<(ConditionStatus, Box<str>)>; 4],
 }
 
-/// The conditions, in the order in which a status has them.
-const KINDS: [&str; 3] = ["Accepted", "ResolvedRefs", "Programmed"];
+/// The conditions, in the order in which a status has them; the last is a TokenPolicy's alone.
+const KINDS: [&str; 4] = ["Accepted", "ResolvedRefs", "Programmed", "Hardened"];
 
 /// A status that an object should have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -88,9 +88,10 @@ pub(super) fn desired(
 ) -> Desired {
     let known = known.filter(|known| known.uid == verdict.uid);
     let (accepted, resolved) = (accepted(verdict), resolved(verdict));
+    let hardened = (key.kind == Kind::TokenPolicy).then(|| hardened(verdict));
     let conditions: Vec<Condition> = KINDS
         .into_iter()
-        .zip([accepted, resolved, programmed.condition()])
+        .zip([accepted, resolved, programmed.condition()].into_iter().chain(hardened))
         .enumerate()
         .map(|(index, (kind, (status, reason, message)))| {
             let since = known.and_then(|known| known.since.get(index)?.as_ref());
@@ -150,6 +151,34 @@ fn accepted(verdict: &Verdict) -> (ConditionStatus, String, String) {
 
 fn resolved(verdict: &Verdict) -> (ConditionStatus, String, String) {
     condition(verdict, is_about_references, "ResolvedRefs", "everything that it names exists and may be used")
+}
+
+/// Whether a policy takes all checks that there are. A policy with an error was not judged to its end, so nothing may be
+/// said of what was not found.
+fn hardened(verdict: &Verdict) -> (ConditionStatus, String, String) {
+    let mut weaker = verdict.findings.iter().filter_map(|finding| Some((weakness(finding.code)?, finding)));
+    if let Some((reason, first)) = weaker.next() {
+        let message = std::iter::once(first).chain(weaker.map(|(_, finding)| finding));
+        let message: Vec<String> = message.map(|finding| format!("{}: {}", finding.field, finding.cause)).collect();
+        return (ConditionStatus::False, reason.to_owned(), message.join("; "));
+    }
+    let is_its_own_error =
+        |finding: &Finding| finding.severity == Severity::Error && !is_about_references(finding.code);
+    if verdict.findings.iter().any(is_its_own_error) {
+        return (ConditionStatus::Unknown, "NotAccepted".to_owned(), "not judged while it is not accepted".to_owned());
+    }
+    (ConditionStatus::True, "Hardened".to_owned(), "nothing in it is weaker than it has to be".to_owned())
+}
+
+/// What a finding of this code says is weaker than it could be, in one word.
+const fn weakness(code: Code) -> Option<&'static str> {
+    if matches!(code, Code::Hardened) {
+        Some("GenericProfile")
+    } else if matches!(code, Code::InsecureHttp) {
+        Some("InsecureHttp")
+    } else {
+        None
+    }
 }
 
 fn condition(
