@@ -5,6 +5,7 @@
 //!  Board ─► Reporter ─ its own Lease ─► API server ─► Fleet (who is ready, how far each is)
 //!    │       versions, rejected objects                  │
 //!    └── verdicts ─────────────────────────────► Scribe ◄┘ ─ status, on change only ─► API server
+//!                                            └─ Herald ─ events, what is new ─► API server
 //!  key sets at hand ──────────────────────────► Archivist ─ one object, on change only ─► API server
 //! ```
 //!
@@ -16,9 +17,11 @@
 
 mod ack;
 mod agenda;
+mod announcement;
 mod archive;
 mod election;
 mod fleet;
+mod herald;
 mod leadership;
 mod lease;
 mod programmed;

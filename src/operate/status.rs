@@ -24,6 +24,8 @@ pub(super) struct Known {
     uid: Box<str>,
     generation: Option<i64>,
     digest: u64,
+    /// Digests of its findings, in order.
+    findings: Box<[u64]>,
     /// Since when each condition is what it is, in the order of [`KINDS`].
     since: [Option<(ConditionStatus, Box<str>)>; 4],
 }
@@ -49,22 +51,46 @@ impl Known {
         if kind == Kind::ApiRoute {
             let mut status: ApiRouteStatus = serde_json::from_value(status).ok()?;
             status.conditions.retain(ours);
-            Some(Self::with(uid, &status, status.observed_generation, &status.conditions))
+            Some(Self::with(uid, &status, status.observed_generation, &status.conditions, &status.findings))
         } else {
             let mut status: PolicyStatus = serde_json::from_value(status).ok()?;
             status.conditions.retain(ours);
-            Some(Self::with(uid, &status, status.observed_generation, &status.conditions))
+            Some(Self::with(uid, &status, status.observed_generation, &status.conditions, &status.findings))
         }
     }
 
-    fn with(uid: Box<str>, status: &impl Serialize, generation: Option<i64>, conditions: &[Condition]) -> Self {
+    fn with(
+        uid: Box<str>,
+        status: &impl Serialize,
+        generation: Option<i64>,
+        conditions: &[Condition],
+        findings: &[StatusFinding],
+    ) -> Self {
         let mut hasher = DefaultHasher::new();
         serde_json::to_vec(status).unwrap_or_default().hash(&mut hasher);
         let since = KINDS.map(|kind| {
             let condition = conditions.iter().find(|condition| condition.kind == kind)?;
             Some((condition.status, condition.last_transition_time.as_str().into()))
         });
-        Self { uid, generation, digest: hasher.finish(), since }
+        let mut findings: Vec<u64> = findings.iter().map(digest_of).collect();
+        findings.sort_unstable();
+        Self { uid, generation, digest: hasher.finish(), findings: findings.into(), since }
+    }
+
+    /// Whether it lists this finding.
+    pub(super) fn has_finding(&self, digest: u64) -> bool {
+        self.findings.binary_search(&digest).is_ok()
+    }
+
+    /// What a condition is, if it is there.
+    pub(super) fn status(&self, kind: &str) -> Option<&'static str> {
+        let index = KINDS.iter().position(|known| *known == kind)?;
+        let (status, _) = self.since.get(index)?.as_ref()?;
+        Some(match status {
+            ConditionStatus::True => "True",
+            ConditionStatus::False => "False",
+            ConditionStatus::Unknown => "Unknown",
+        })
     }
 
     /// The identity of the object.
@@ -112,16 +138,22 @@ pub(super) fn desired(
     if key.kind == Kind::ApiRoute {
         let refusing_rules = count(verdict.refusing_rules);
         let status = ApiRouteStatus { observed_generation, conditions, findings, more_findings, refusing_rules };
-        with(key, verdict, &status, &status.conditions)
+        with(key, verdict, &status, &status.conditions, &status.findings)
     } else {
         let routes = Some(i32::try_from(verdict.rules).unwrap_or(i32::MAX));
         let status = PolicyStatus { observed_generation, conditions, findings, more_findings, routes };
-        with(key, verdict, &status, &status.conditions)
+        with(key, verdict, &status, &status.conditions, &status.findings)
     }
 }
 
-fn with(key: &ObjectKey, verdict: &Verdict, status: &impl Serialize, conditions: &[Condition]) -> Desired {
-    let known = Known::with(verdict.uid.clone(), status, Some(generation(verdict)), conditions);
+fn with(
+    key: &ObjectKey,
+    verdict: &Verdict,
+    status: &impl Serialize,
+    conditions: &[Condition],
+    findings: &[StatusFinding],
+) -> Desired {
+    let known = Known::with(verdict.uid.clone(), status, Some(generation(verdict)), conditions, findings);
     let document = json!({
         "apiVersion": format!("{GROUP}/{VERSION}"),
         "kind": key.kind.as_str(),
@@ -224,6 +256,17 @@ fn finding(finding: &Finding) -> StatusFinding {
         message: cut(&finding.cause, 1_024),
         cure: cut(&finding.cure, 1_024),
     }
+}
+
+/// By which a finding is known again in a status: its code and its field.
+pub(super) fn finding_digest(found: &Finding) -> u64 {
+    digest_of(&finding(found))
+}
+
+fn digest_of(finding: &StatusFinding) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&finding.code, &finding.field).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// At most so many characters, as the schema counts them; an ellipsis is in place of the rest.

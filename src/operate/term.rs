@@ -10,6 +10,7 @@ use tokio::sync::{mpsc, watch};
 
 use super::archive::Archivist;
 use super::fleet::{Fleet, Moved};
+use super::herald::{Herald, News as Told};
 use super::scribe::Scribe;
 use super::{Inputs, Settings, lease};
 use crate::clock::{Clock, Tick};
@@ -87,8 +88,10 @@ impl Terms {
         let Self { client, inputs, settings, clock, leading, .. } = &*self;
         let archivist = Archivist::new(client, inputs.key_sets.clone(), leading.clone(), settings, clock.clone());
         tasks.spawn("archivist", archivist.run());
+        let (herald, told) = Herald::new(client.clone(), settings.clone(), clock.clone());
+        tasks.spawn("events", herald.run());
         let mut fleet = Fleet::new(self.settings.service.is_some(), self.settings.timing.counts);
-        let Some(mut scribe) = self.prepare(&mut news, &mut fleet).await else { return };
+        let Some(mut scribe) = self.prepare(&mut news, &mut fleet, told).await else { return };
         let mut revisions = self.inputs.board.revisions();
         self.inputs.board.take_changed();
         scribe.add_all(self.clock.tick());
@@ -123,7 +126,12 @@ impl Terms {
     }
 
     /// Waits until the fleet and the status of every object are known; `None` if the term ends before.
-    async fn prepare(&mut self, news: &mut mpsc::Receiver<News>, fleet: &mut Fleet) -> Option<Scribe> {
+    async fn prepare(
+        &mut self,
+        news: &mut mpsc::Receiver<News>,
+        fleet: &mut Fleet,
+        told: mpsc::Sender<Told>,
+    ) -> Option<Scribe> {
         let mut statuses = Vec::new();
         let mut lists = OURS.len() * self.settings.namespaces.len().max(1);
         let mut comparable = None;
@@ -151,6 +159,7 @@ impl Terms {
         let mut scribe = Scribe::new(
             self.client.clone(),
             Arc::clone(&self.inputs.board),
+            told,
             self.settings.clone(),
             self.clock.clone(),
             comparable?,

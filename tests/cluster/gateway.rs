@@ -1,6 +1,7 @@
 //! The whole path: `bearward run` as real processes, a real API server, and requests over real sockets.
 
 mod endpoints;
+mod events;
 mod hardened;
 mod isolation;
 mod key_sets;
