@@ -34,7 +34,7 @@ pub(super) fn announcements(before: Option<&Known>, verdict: &Verdict, written: 
     let mut all: Vec<Announcement> = new
         .take(MOST_ERRORS)
         .map(|finding| {
-            warning(finding.code.as_str(), &format!("{}: {}; {}", finding.field, finding.cause, finding.cure))
+            warning(finding.code.as_str(), &format!("{}: {}. {}", finding.field, finding.cause, finding.cure))
         })
         .collect();
     let told: BTreeSet<String> = all.iter().map(|announcement| announcement.reason.clone()).collect();

@@ -21,10 +21,11 @@ const WAITING: usize = 256;
 /// The shortest time between two events.
 const APART: Duration = Duration::from_millis(200);
 
-/// How long an event that says the same of the same object is not repeated.
-const SAME: Duration = Duration::from_mins(10);
+/// How many events of one object are written in this time; those beyond are lost.
+const MOST_OF_ONE: usize = 20;
+const WINDOW: Duration = Duration::from_mins(10);
 
-/// How many events are remembered so; beyond it nothing is written before some are forgotten.
+/// How many objects are remembered so; of others nothing is written before some are forgotten.
 const REMEMBERED: usize = 1_024;
 
 /// An object, and what is to be told of it.
@@ -44,22 +45,36 @@ pub(super) struct Herald {
     was_forbidden: bool,
 }
 
-/// What was told a short time ago, by object, reason and note.
+/// What was told a short time ago, by object.
 #[derive(Debug, Default)]
 pub(super) struct Recent {
-    told: BTreeMap<(String, String, String), Tick>,
+    of: BTreeMap<String, Told>,
+}
+
+#[derive(Debug)]
+struct Told {
+    since: Tick,
+    count: usize,
+    last: Announcement,
 }
 
 impl Recent {
-    /// Remembers this; whether it is to be told.
+    /// Remembers this; whether it is to be told: not what was told last, and no flood.
     pub(super) fn take(&mut self, news: &News, now: Tick) -> bool {
-        self.told.retain(|_, at| now.since(*at) < SAME);
-        let Announcement { reason, note, .. } = &news.announcement;
-        let what = (news.uid.clone(), reason.clone(), note.clone());
-        if self.told.contains_key(&what) || self.told.len() >= REMEMBERED {
+        self.of.retain(|_, told| now.since(told.since) < WINDOW);
+        let News { uid, announcement, .. } = news;
+        if let Some(told) = self.of.get_mut(uid) {
+            if told.last == *announcement || told.count >= MOST_OF_ONE {
+                return false;
+            }
+            told.count = told.count.saturating_add(1);
+            told.last = announcement.clone();
+            return true;
+        }
+        if self.of.len() >= REMEMBERED {
             return false;
         }
-        self.told.insert(what, now);
+        self.of.insert(uid.clone(), Told { since: now, count: 1, last: announcement.clone() });
         true
     }
 }

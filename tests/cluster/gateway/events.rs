@@ -45,6 +45,9 @@ async fn a_route_that_breaks_and_is_mended_says_so_in_events_once_whoever_leads(
     assert!(told[1].0 == "Warning" && told[1].2.starts_with("spec.rules[0].backends[0].url: "), "{told:?}");
     let shown = succeeded(plane.kubectl(User::ADMIN, &["events", "--for=apiroute/r", "--namespace", &space.name]));
     assert!(shown.contains("EgressForbidden"), "{shown}");
+    space.apply("ApiRoute", "r", open("events.example", &upstream.url())).await;
+    until(&space, "r", "Enforced", 3).await;
+    let told = events(&space, "r").await;
 
     // A new leader tells nothing that was told.
     let leader = installation.leader().await.unwrap();
