@@ -28,9 +28,10 @@ tools: ## build the real etcd, kube-apiserver and kubectl, once
 	@echo '== real etcd, kube-apiserver and kubectl (built once, about five minutes on two cores)'
 	tests/cluster/build-tools.sh
 
+# Four at a time on whatever machine, since most of them wait: one of them for a whole minute.
 cluster: tools ## tests against a real Kubernetes API server
 	@echo '== tests against a real Kubernetes API server'
-	$(CARGO) test --locked --test cluster
+	$(CARGO) test --locked --test cluster -- --test-threads=4
 
 fuzz: ## run every fuzz target: its corpus, then FUZZ_SECONDS more
 	@echo '== fuzzing: each corpus and $(FUZZ_SECONDS) s more'

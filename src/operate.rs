@@ -5,6 +5,8 @@
 //!  Board ─► Reporter ─ its own Lease ─► API server ─► Fleet (who is ready, how far each is)
 //!    │       versions, rejected objects                  │
 //!    └── verdicts ─────────────────────────────► Scribe ◄┘ ─ status, on change only ─► API server
+//!                                            └─ Herald ─ events, what is new ─► API server
+//!  key sets at hand ──────────────────────────► Archivist ─ one object, on change only ─► API server
 //! ```
 //!
 //! A replica says on a Lease of its own up to which resource version of each watch its published snapshot goes, and which
@@ -15,8 +17,11 @@
 
 mod ack;
 mod agenda;
+mod announcement;
+mod archive;
 mod election;
 mod fleet;
+mod herald;
 mod leadership;
 mod lease;
 mod programmed;
@@ -34,8 +39,10 @@ use ::kube::Client;
 use tokio::sync::watch;
 
 use crate::clock::{Clock, Tick};
+use crate::sources::key_sets::archive::AtHand;
 use crate::state::Board;
 use crate::tasks::Tasks;
+pub use archive::reader as archive_reader;
 use leadership::Leadership;
 use replica::Reporter;
 use term::Terms;
@@ -56,6 +63,8 @@ pub struct Settings {
     pub namespaces: Vec<Arc<str>>,
     /// How often and how long.
     pub timing: Timing,
+    /// How long keys are used after newer ones could last be had; older ones are not archived.
+    pub max_stale: Duration,
     /// Where the jitter of retries starts; different in each replica.
     pub seed: u64,
 }
@@ -114,14 +123,23 @@ pub struct Operator {
     leading: watch::Receiver<Option<Tick>>,
 }
 
-/// Starts on the current runtime. Nothing is written before the first publication on the board.
-pub fn start(client: Client, board: Arc<Board>, settings: Settings, clock: Clock) -> Operator {
+/// What there is to write.
+pub struct Inputs {
+    /// What became of objects.
+    pub board: Arc<Board>,
+    /// The key sets that this replica has fetched.
+    pub key_sets: watch::Receiver<AtHand>,
+}
+
+/// Starts on the current runtime. Nothing is said of this replica or of any object before the first publication on the
+/// board.
+pub fn start(client: Client, inputs: Inputs, settings: Settings, clock: Clock) -> Operator {
     let mut tasks = Tasks::new();
-    let (reports, reported) = Reporter::new(&client, Arc::clone(&board), settings.clone(), clock.clone());
+    let (reports, reported) = Reporter::new(&client, Arc::clone(&inputs.board), settings.clone(), clock.clone());
     tasks.spawn("report", reports.run());
     let (leadership, leading) = Leadership::new(&client, settings.clone(), clock.clone());
     tasks.spawn("leadership", leadership.run());
-    let terms = Terms::new(client.clone(), board, settings.clone(), clock.clone(), leading.clone());
+    let terms = Terms::new(client.clone(), inputs, settings.clone(), clock.clone(), leading.clone());
     tasks.spawn("status", terms.run());
     Operator { tasks, client, settings, clock, reported, leading }
 }

@@ -37,9 +37,10 @@ use crate::cli::Settings;
 use crate::clock::Clock;
 use crate::compile::{self, Compiler};
 use crate::finding::Finding;
-use crate::operate::Operator;
+use crate::operate::{Inputs, Operator};
 use crate::proxy::{self, Limits, Proxy};
 use crate::snapshot::Snapshot;
+use crate::sources::key_sets::{self, archive::AtHand};
 use crate::state::Board;
 use crate::tasks::Tasks;
 use crate::telemetry::{Counters, LogFile, Publications};
@@ -49,7 +50,7 @@ pub use error::StartError;
 pub use gateway::Gateway;
 use intake::Intake;
 pub use objects::Objects;
-use outbound::Outbound;
+use outbound::{Outbound, Wants};
 use publish::{First, Outlets, Publisher};
 use sockets::Sockets;
 use tell::Teller;
@@ -161,7 +162,11 @@ impl Controls<'_> {
         let (sender, updates) = mpsc::channel(UPDATES);
         let (keys, wanted_keys) = watch::channel(Arc::default());
         let (names, wanted_names) = watch::channel(Arc::default());
-        outbound.keep(tasks, wanted_keys, wanted_names, &sender, clock, seed);
+        let max_stale = key_sets::Settings::default().max_stale;
+        let (at_hand, key_sets) = watch::channel(AtHand::new());
+        let archive = objects.archive(&settings.class, at_hand);
+        let wants = Wants { keys: wanted_keys, names: wanted_names, archive, max_stale, seed };
+        outbound.keep(tasks, wants, &sender, clock);
 
         let egress = outbound.egress;
         let compiler = Compiler::new(compile::Settings {
@@ -172,7 +177,8 @@ impl Controls<'_> {
             service_account: objects.service_account(),
         });
         let board = Arc::new(Board::new());
-        let operator = objects.operate(&board, &settings.installation.class, seed, clock);
+        let inputs = Inputs { board: Arc::clone(&board), key_sets };
+        let operator = objects.operate(inputs, &settings.installation.class, max_stale, seed, clock);
         let (first, is_first) = watch::channel(First::Awaited);
         let outlets = Outlets {
             snapshot: Arc::clone(&view.snapshot),

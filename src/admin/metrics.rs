@@ -60,19 +60,34 @@ fn write_key_sets(view: &View, out: &mut String) {
     gauge(out, "bearward_key_set_age_seconds", "Since the fetch that brought an issuer's keys.", &cells, |cell| {
         age(cell, now)
     });
+    let last = "bearward_key_set_last_fetch_timestamp_seconds";
+    gauge(out, last, "When an issuer's keys were last fetched or confirmed by this process.", &cells, |cell| {
+        cell.last_fetch().map(|at| at.secs().to_string())
+    });
+    let failures = "bearward_key_set_fetch_failures";
+    family(out, failures, "counter", "Fetches of an issuer's keys that failed.");
+    series(out, &format!("{failures}_total"), &cells, |cell| {
+        let is_fetched = !matches!(**cell.load(), AcceptedKeys::Known { as_of: AsOf::Always, .. });
+        is_fetched.then(|| cell.failures().to_string())
+    });
 }
 
-fn gauge(
-    out: &mut String,
-    name: &str,
-    help: &str,
-    cells: &[(&str, &str, &KeyCell)],
-    value: impl Fn(&KeyCell) -> Option<String>,
-) {
-    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} gauge");
+/// The policy's entry, the issuer, and the keys.
+type Labelled<'a> = (&'a str, &'a str, &'a KeyCell);
+
+fn gauge(out: &mut String, name: &str, help: &str, cells: &[Labelled<'_>], value: impl Fn(&KeyCell) -> Option<String>) {
+    family(out, name, "gauge", help);
+    series(out, name, cells, value);
+}
+
+fn family(out: &mut String, name: &str, kind: &str, help: &str) {
+    let _ = writeln!(out, "# HELP {name} {help}\n# TYPE {name} {kind}");
     if name.ends_with("_seconds") {
         let _ = writeln!(out, "# UNIT {name} seconds");
     }
+}
+
+fn series(out: &mut String, name: &str, cells: &[Labelled<'_>], value: impl Fn(&KeyCell) -> Option<String>) {
     for (entry, issuer, cell) in cells {
         if let Some(value) = value(cell) {
             let _ = writeln!(out, "{name}{{entry=\"{}\",issuer=\"{}\"}} {value}", Escaped(entry), Escaped(issuer));

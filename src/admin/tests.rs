@@ -147,10 +147,11 @@ fn snapshot() -> (Snapshot, String) {
         leeway: Duration::ZERO,
         scope_claim: None,
     };
-    let jwt = JwtEntry {
-        expectation: Expectation::new(terms).unwrap(),
-        keys: KeyCell::new(AcceptedKeys::Known { set, as_of }),
-    };
+    let keys = KeyCell::new(AcceptedKeys::Known { set, as_of });
+    keys.fetched(NOW.minus(Duration::from_mins(1)));
+    keys.failed();
+    keys.failed();
+    let jwt = JwtEntry { expectation: Expectation::new(terms).unwrap(), keys };
     let api_keys = ApiKeyEntry {
         keys: Arc::new(ArcSwap::from_pointee(AcceptedApiKeys::Known(ApiKeySet::default()))),
         places: [ApiKeyPlace::XApiKey].into(),
@@ -295,6 +296,8 @@ async fn metrics_have_the_form_of_the_format_and_each_family_once() {
         "bearward_recomputed_total{what=\"chains\"} 3",
         "bearward_key_set_keys{entry=\"shop/partners/corp\",issuer=\"https://login.example.com/\"} 1",
         "bearward_key_set_age_seconds{entry=\"shop/partners/corp\",issuer=\"https://login.example.com/\"} 90",
+        "bearward_key_set_last_fetch_timestamp_seconds{entry=\"shop/partners/corp\",issuer=\"https://login.example.com/\"} 1799999940",
+        "bearward_key_set_fetch_failures_total{entry=\"shop/partners/corp\",issuer=\"https://login.example.com/\"} 2",
     ] {
         assert!(text.lines().any(|found| found == line), "{line} is not in {text}");
     }

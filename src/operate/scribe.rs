@@ -8,9 +8,12 @@ use ::kube::api::{Api, Patch, PatchParams};
 use ::kube::core::{ApiResource, DynamicObject, GroupVersionKind};
 use ::kube::{Client, Error};
 use serde_json::Value;
+use tokio::sync::mpsc;
 
 use super::agenda::{Agenda, Allowance};
+use super::announcement::announcements;
 use super::fleet::{Fleet, Moved, ReadyReplicas};
+use super::herald::News;
 use super::programmed::{Programmed, judge};
 use super::status::{Desired, Known, desired};
 use super::{Settings, lease};
@@ -40,6 +43,8 @@ pub(super) struct Scribe {
     /// When these were last written to.
     written: BTreeMap<ObjectKey, Tick>,
     backoff: Backoff,
+    /// Whoever writes events.
+    herald: mpsc::Sender<News>,
     /// The API server does not answer: nothing before this.
     paused: Tick,
 }
@@ -63,10 +68,18 @@ enum Written {
 
 impl Scribe {
     /// With an empty agenda. `comparable`: whether resource versions of this API server compare.
-    pub(super) fn new(client: Client, board: Arc<Board>, settings: Settings, clock: Clock, comparable: bool) -> Self {
+    pub(super) fn new(
+        client: Client,
+        board: Arc<Board>,
+        herald: mpsc::Sender<News>,
+        settings: Settings,
+        clock: Clock,
+        comparable: bool,
+    ) -> Self {
         Self {
             client,
             board,
+            herald,
             comparable,
             known: BTreeMap::new(),
             agenda: Agenda::default(),
@@ -188,6 +201,7 @@ impl Scribe {
         match written {
             Written::Yes(version) => {
                 self.backoff.reset();
+                self.announce(&key, &desired);
                 self.written.insert(key.clone(), now);
                 self.known.insert(key, (desired.known, version));
             }
@@ -215,6 +229,18 @@ impl Scribe {
             Written::Failed => {
                 self.paused = self.clock.tick() + self.backoff.pause();
                 self.agenda.add(key, self.paused);
+            }
+        }
+    }
+
+    /// Hands over what is new in a status that was written. What there is no room for is lost: nobody waits for events.
+    fn announce(&self, key: &ObjectKey, written: &Desired) {
+        let Some(verdict) = self.board.verdict(key).filter(|verdict| written.known.is_about(verdict)) else { return };
+        let before = self.known.get(key).map(|(known, _)| known).filter(|known| known.uid() == written.known.uid());
+        for announcement in announcements(before, &verdict, written) {
+            let news = News { key: key.clone(), uid: written.known.uid().to_owned(), announcement };
+            if self.herald.try_send(news).is_err() {
+                tracing::debug!(object = %key, "event was left out");
             }
         }
     }

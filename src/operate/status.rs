@@ -24,12 +24,14 @@ pub(super) struct Known {
     uid: Box<str>,
     generation: Option<i64>,
     digest: u64,
+    /// Digests of its findings, in order.
+    findings: Box<[u64]>,
     /// Since when each condition is what it is, in the order of [`KINDS`].
-    since: [Option<(ConditionStatus, Box<str>)>; 3],
+    since: [Option<(ConditionStatus, Box<str>)>; 4],
 }
 
-/// The conditions, in the order in which a status has them.
-const KINDS: [&str; 3] = ["Accepted", "ResolvedRefs", "Programmed"];
+/// The conditions, in the order in which a status has them; the last is a TokenPolicy's alone.
+const KINDS: [&str; 4] = ["Accepted", "ResolvedRefs", "Programmed", "Hardened"];
 
 /// A status that an object should have.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -49,22 +51,46 @@ impl Known {
         if kind == Kind::ApiRoute {
             let mut status: ApiRouteStatus = serde_json::from_value(status).ok()?;
             status.conditions.retain(ours);
-            Some(Self::with(uid, &status, status.observed_generation, &status.conditions))
+            Some(Self::with(uid, &status, status.observed_generation, &status.conditions, &status.findings))
         } else {
             let mut status: PolicyStatus = serde_json::from_value(status).ok()?;
             status.conditions.retain(ours);
-            Some(Self::with(uid, &status, status.observed_generation, &status.conditions))
+            Some(Self::with(uid, &status, status.observed_generation, &status.conditions, &status.findings))
         }
     }
 
-    fn with(uid: Box<str>, status: &impl Serialize, generation: Option<i64>, conditions: &[Condition]) -> Self {
+    fn with(
+        uid: Box<str>,
+        status: &impl Serialize,
+        generation: Option<i64>,
+        conditions: &[Condition],
+        findings: &[StatusFinding],
+    ) -> Self {
         let mut hasher = DefaultHasher::new();
         serde_json::to_vec(status).unwrap_or_default().hash(&mut hasher);
         let since = KINDS.map(|kind| {
             let condition = conditions.iter().find(|condition| condition.kind == kind)?;
             Some((condition.status, condition.last_transition_time.as_str().into()))
         });
-        Self { uid, generation, digest: hasher.finish(), since }
+        let mut findings: Vec<u64> = findings.iter().map(digest_of).collect();
+        findings.sort_unstable();
+        Self { uid, generation, digest: hasher.finish(), findings: findings.into(), since }
+    }
+
+    /// Whether it lists this finding.
+    pub(super) fn has_finding(&self, digest: u64) -> bool {
+        self.findings.binary_search(&digest).is_ok()
+    }
+
+    /// What a condition is, if it is there.
+    pub(super) fn status(&self, kind: &str) -> Option<&'static str> {
+        let index = KINDS.iter().position(|known| *known == kind)?;
+        let (status, _) = self.since.get(index)?.as_ref()?;
+        Some(match status {
+            ConditionStatus::True => "True",
+            ConditionStatus::False => "False",
+            ConditionStatus::Unknown => "Unknown",
+        })
     }
 
     /// The identity of the object.
@@ -88,9 +114,10 @@ pub(super) fn desired(
 ) -> Desired {
     let known = known.filter(|known| known.uid == verdict.uid);
     let (accepted, resolved) = (accepted(verdict), resolved(verdict));
+    let hardened = (key.kind == Kind::TokenPolicy).then(|| hardened(verdict));
     let conditions: Vec<Condition> = KINDS
         .into_iter()
-        .zip([accepted, resolved, programmed.condition()])
+        .zip([accepted, resolved, programmed.condition()].into_iter().chain(hardened))
         .enumerate()
         .map(|(index, (kind, (status, reason, message)))| {
             let since = known.and_then(|known| known.since.get(index)?.as_ref());
@@ -111,16 +138,22 @@ pub(super) fn desired(
     if key.kind == Kind::ApiRoute {
         let refusing_rules = count(verdict.refusing_rules);
         let status = ApiRouteStatus { observed_generation, conditions, findings, more_findings, refusing_rules };
-        with(key, verdict, &status, &status.conditions)
+        with(key, verdict, &status, &status.conditions, &status.findings)
     } else {
         let routes = Some(i32::try_from(verdict.rules).unwrap_or(i32::MAX));
         let status = PolicyStatus { observed_generation, conditions, findings, more_findings, routes };
-        with(key, verdict, &status, &status.conditions)
+        with(key, verdict, &status, &status.conditions, &status.findings)
     }
 }
 
-fn with(key: &ObjectKey, verdict: &Verdict, status: &impl Serialize, conditions: &[Condition]) -> Desired {
-    let known = Known::with(verdict.uid.clone(), status, Some(generation(verdict)), conditions);
+fn with(
+    key: &ObjectKey,
+    verdict: &Verdict,
+    status: &impl Serialize,
+    conditions: &[Condition],
+    findings: &[StatusFinding],
+) -> Desired {
+    let known = Known::with(verdict.uid.clone(), status, Some(generation(verdict)), conditions, findings);
     let document = json!({
         "apiVersion": format!("{GROUP}/{VERSION}"),
         "kind": key.kind.as_str(),
@@ -150,6 +183,34 @@ fn accepted(verdict: &Verdict) -> (ConditionStatus, String, String) {
 
 fn resolved(verdict: &Verdict) -> (ConditionStatus, String, String) {
     condition(verdict, is_about_references, "ResolvedRefs", "everything that it names exists and may be used")
+}
+
+/// Whether a policy takes all checks that there are. A policy with an error was not judged to its end, so nothing may be
+/// said of what was not found.
+fn hardened(verdict: &Verdict) -> (ConditionStatus, String, String) {
+    let mut weaker = verdict.findings.iter().filter_map(|finding| Some((weakness(finding.code)?, finding)));
+    if let Some((reason, first)) = weaker.next() {
+        let message = std::iter::once(first).chain(weaker.map(|(_, finding)| finding));
+        let message: Vec<String> = message.map(|finding| format!("{}: {}", finding.field, finding.cause)).collect();
+        return (ConditionStatus::False, reason.to_owned(), message.join("; "));
+    }
+    let is_its_own_error =
+        |finding: &Finding| finding.severity == Severity::Error && !is_about_references(finding.code);
+    if verdict.findings.iter().any(is_its_own_error) {
+        return (ConditionStatus::Unknown, "NotAccepted".to_owned(), "not judged while it is not accepted".to_owned());
+    }
+    (ConditionStatus::True, "Hardened".to_owned(), "nothing in it is weaker than it has to be".to_owned())
+}
+
+/// What a finding of this code says is weaker than it could be, in one word.
+const fn weakness(code: Code) -> Option<&'static str> {
+    if matches!(code, Code::Hardened) {
+        Some("GenericProfile")
+    } else if matches!(code, Code::InsecureHttp) {
+        Some("InsecureHttp")
+    } else {
+        None
+    }
 }
 
 fn condition(
@@ -195,6 +256,17 @@ fn finding(finding: &Finding) -> StatusFinding {
         message: cut(&finding.cause, 1_024),
         cure: cut(&finding.cure, 1_024),
     }
+}
+
+/// By which a finding is known again in a status: its code and its field.
+pub(super) fn finding_digest(found: &Finding) -> u64 {
+    digest_of(&finding(found))
+}
+
+fn digest_of(finding: &StatusFinding) -> u64 {
+    let mut hasher = DefaultHasher::new();
+    (&finding.code, &finding.field).hash(&mut hasher);
+    hasher.finish()
 }
 
 /// At most so many characters, as the schema counts them; an ellipsis is in place of the rest.

@@ -8,13 +8,14 @@ use ::kube::Client;
 use ::kube::api::DeleteParams;
 use tokio::sync::{mpsc, watch};
 
+use super::archive::Archivist;
 use super::fleet::{Fleet, Moved};
+use super::herald::{Herald, News as Told};
 use super::scribe::Scribe;
-use super::{Settings, lease};
+use super::{Inputs, Settings, lease};
 use crate::clock::{Clock, Tick};
 use crate::name::{Kind, ObjectKey};
 use crate::sources::kube::{Backoff, Event, Jitter, Pace, Resource, Watch};
-use crate::state::Board;
 use crate::tasks::Tasks;
 
 /// Our kinds.
@@ -32,7 +33,7 @@ const SWEEP: Duration = Duration::from_mins(10);
 /// One term after another.
 pub(super) struct Terms {
     client: Client,
-    board: Arc<Board>,
+    inputs: Inputs,
     settings: Settings,
     clock: Clock,
     leading: watch::Receiver<Option<Tick>>,
@@ -53,13 +54,13 @@ impl Terms {
     /// None yet.
     pub(super) fn new(
         client: Client,
-        board: Arc<Board>,
+        inputs: Inputs,
         settings: Settings,
         clock: Clock,
         leading: watch::Receiver<Option<Tick>>,
     ) -> Self {
         let jitter = Jitter::from_seed(settings.seed);
-        Self { client, board, settings, clock, leading, jitter }
+        Self { client, inputs, settings, clock, leading, jitter }
     }
 
     /// Runs until it is dropped.
@@ -84,10 +85,15 @@ impl Terms {
         let (sender, mut news) = mpsc::channel(NEWS);
         let mut tasks = Tasks::new();
         self.ask(&mut tasks, &sender);
+        let Self { client, inputs, settings, clock, leading, .. } = &*self;
+        let archivist = Archivist::new(client, inputs.key_sets.clone(), leading.clone(), settings, clock.clone());
+        tasks.spawn("archivist", archivist.run());
+        let (herald, told) = Herald::new(client.clone(), settings.clone(), clock.clone());
+        tasks.spawn("events", herald.run());
         let mut fleet = Fleet::new(self.settings.service.is_some(), self.settings.timing.counts);
-        let Some(mut scribe) = self.prepare(&mut news, &mut fleet).await else { return };
-        let mut revisions = self.board.revisions();
-        self.board.take_changed();
+        let Some(mut scribe) = self.prepare(&mut news, &mut fleet, told).await else { return };
+        let mut revisions = self.inputs.board.revisions();
+        self.inputs.board.take_changed();
         scribe.add_all(self.clock.tick());
         let mut ready = BTreeSet::new();
         let mut swept = self.clock.tick();
@@ -110,7 +116,7 @@ impl Terms {
             tokio::select! {
                 () = self.clock.sleep(wait) => {}
                 _ = self.leading.changed() => {}
-                Ok(()) = revisions.changed() => scribe.add(self.board.take_changed(), self.clock.tick()),
+                Ok(()) = revisions.changed() => scribe.add(self.inputs.board.take_changed(), self.clock.tick()),
                 Some(news) = news.recv() => {
                     let moved = self.take(news, &mut fleet);
                     scribe.fleet_moved(moved, self.clock.tick());
@@ -120,7 +126,12 @@ impl Terms {
     }
 
     /// Waits until the fleet and the status of every object are known; `None` if the term ends before.
-    async fn prepare(&mut self, news: &mut mpsc::Receiver<News>, fleet: &mut Fleet) -> Option<Scribe> {
+    async fn prepare(
+        &mut self,
+        news: &mut mpsc::Receiver<News>,
+        fleet: &mut Fleet,
+        told: mpsc::Sender<Told>,
+    ) -> Option<Scribe> {
         let mut statuses = Vec::new();
         let mut lists = OURS.len() * self.settings.namespaces.len().max(1);
         let mut comparable = None;
@@ -147,7 +158,8 @@ impl Terms {
         }
         let mut scribe = Scribe::new(
             self.client.clone(),
-            Arc::clone(&self.board),
+            Arc::clone(&self.inputs.board),
+            told,
             self.settings.clone(),
             self.clock.clone(),
             comparable?,

@@ -2,6 +2,7 @@
 
 mod acks;
 mod elections;
+mod events;
 mod fleets;
 mod pace;
 mod statuses;

@@ -2,6 +2,7 @@
 
 use std::pin::Pin;
 use std::sync::Arc;
+use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
@@ -9,12 +10,12 @@ use super::publish::Unguarded;
 use crate::cli::{Cluster, Files};
 use crate::clock::Clock;
 use crate::compile::admission;
-use crate::operate::{self, Operator, Timing};
+use crate::operate::{self, Inputs, Operator, Timing};
 use crate::resources::Update;
 use crate::secret::Secret;
 use crate::sources::files::{self, ReadableSecrets};
+use crate::sources::key_sets::{Archive, archive::AtHand};
 use crate::sources::kube::{self, Pace, Progress};
-use crate::state::Board;
 use crate::tasks::{self, Tasks};
 
 /// Where a gateway's objects come from.
@@ -57,26 +58,41 @@ impl Objects {
         match self {
             Self::Files(_) | Self::Text { .. } => Arc::default(),
             Self::Cluster { cluster, client } => {
-                let namespace = cluster.pod_namespace.as_deref().unwrap_or_else(|| client.default_namespace());
+                let namespace = own_namespace(cluster, client);
                 let name = cluster.service_account.as_deref().unwrap_or("bearward");
                 format!("{namespace}:{name}").into()
             }
         }
     }
 
+    /// Where public key sets outlive this process, where there is an API server to keep them.
+    pub(super) fn archive(&self, class: &str, at_hand: watch::Sender<AtHand>) -> Option<Archive> {
+        let Self::Cluster { cluster, client } = self else { return None };
+        let read = operate::archive_reader(client.clone(), own_namespace(cluster, client), class);
+        Some(Archive { read, at_hand })
+    }
+
     /// What writes back: status and proof of enforcement, where there is an API server to write to.
-    pub(super) fn operate(&self, board: &Arc<Board>, class: &str, seed: u64, clock: &Clock) -> Option<Operator> {
+    pub(super) fn operate(
+        &self,
+        inputs: Inputs,
+        class: &str,
+        max_stale: Duration,
+        seed: u64,
+        clock: &Clock,
+    ) -> Option<Operator> {
         let Self::Cluster { cluster, client } = self else { return None };
         let settings = operate::Settings {
             class: class.into(),
-            namespace: cluster.pod_namespace.as_deref().unwrap_or_else(|| client.default_namespace()).into(),
+            namespace: own_namespace(cluster, client).into(),
             identity: cluster.pod.as_ref().into(),
             service: cluster.service.as_deref().map(Into::into),
             namespaces: cluster.namespaces.iter().map(|namespace| Arc::from(&**namespace)).collect(),
             timing: Timing::default(),
+            max_stale,
             seed,
         };
-        Some(operate::start(client.clone(), Arc::clone(board), settings, clock.clone()))
+        Some(operate::start(client.clone(), inputs, settings, clock.clone()))
     }
 
     /// Sends all objects, and then what changes. What it starts ends with `tasks`.
@@ -119,6 +135,11 @@ impl Objects {
             }
         }
     }
+}
+
+/// The namespace that we run in.
+fn own_namespace<'a>(cluster: &'a Cluster, client: &'a ::kube::Client) -> &'a str {
+    cluster.pod_namespace.as_deref().unwrap_or_else(|| client.default_namespace())
 }
 
 /// What the flag means.

@@ -3,6 +3,7 @@
 use std::hash::BuildHasher;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
 
 use rustls::ClientConfig;
 use tokio::sync::{mpsc, watch};
@@ -12,7 +13,7 @@ use crate::cli::Settings;
 use crate::clock::Clock;
 use crate::resources::Update;
 use crate::sources::Draw;
-use crate::sources::key_sets::{self, WantedKeys};
+use crate::sources::key_sets::{self, Archive, WantedKeys};
 use crate::sources::names::{self, WantedNames};
 use crate::tasks::Tasks;
 use crate::transport::{self, EgressRules, Fetcher, Resolve};
@@ -23,6 +24,16 @@ pub(super) struct Outbound {
     pub(super) egress: EgressRules,
     pub(super) resolver: Arc<dyn Resolve>,
     pub(super) fetcher: Arc<Fetcher>,
+}
+
+/// What is to be kept, and how.
+pub(super) struct Wants {
+    pub(super) keys: watch::Receiver<Arc<WantedKeys>>,
+    pub(super) names: watch::Receiver<Arc<WantedNames>>,
+    /// Where key sets outlive this process.
+    pub(super) archive: Option<Archive>,
+    pub(super) max_stale: Duration,
+    pub(super) seed: u64,
 }
 
 impl Outbound {
@@ -53,18 +64,11 @@ impl Outbound {
     }
 
     /// Keeps the key sets and names that snapshots want.
-    pub(super) fn keep(
-        &self,
-        tasks: &mut Tasks,
-        keys: watch::Receiver<Arc<WantedKeys>>,
-        names: watch::Receiver<Arc<WantedNames>>,
-        sender: &mpsc::Sender<Update>,
-        clock: &Clock,
-        seed: u64,
-    ) {
+    pub(super) fn keep(&self, tasks: &mut Tasks, wants: Wants, sender: &mpsc::Sender<Update>, clock: &Clock) {
+        let Wants { keys, names, archive, max_stale, seed } = wants;
         let draw = draw(seed);
-        let settings = key_sets::Settings::default();
-        key_sets::start(tasks, keys, Arc::clone(&self.fetcher), sender.clone(), Arc::clone(&draw), settings);
+        let parts = key_sets::Parts { fetcher: Arc::clone(&self.fetcher), draw: Arc::clone(&draw), archive };
+        key_sets::start(tasks, keys, parts, sender.clone(), key_sets::Settings { max_stale });
         let parts = names::Parts {
             resolver: Arc::clone(&self.resolver),
             egress: self.egress.clone(),

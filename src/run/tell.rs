@@ -49,7 +49,7 @@ fn tell(before: &BTreeSet<Finding>, now: &BTreeSet<Finding>) -> bool {
     for finding in now.difference(before) {
         let Finding { object, field, code, severity, cause, cure } = finding;
         match severity {
-            Severity::Error => tracing::warn!(%object, %field, %code, cause, cure, "resource has an error"),
+            Severity::Error => tracing::error!(%object, %field, %code, cause, cure, "resource has an error"),
             Severity::Warning => tracing::info!(%object, %field, %code, cause, cure, "resource has a warning"),
         }
     }
@@ -61,7 +61,8 @@ fn tell(before: &BTreeSet<Finding>, now: &BTreeSet<Finding>) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use std::sync::Arc;
+    use std::io::{self, Write};
+    use std::sync::{Arc, Mutex};
 
     use tokio::sync::watch;
 
@@ -89,6 +90,37 @@ mod tests {
             rules: 0,
         };
         (key(name), Some(Arc::new(verdict)))
+    }
+
+    /// What a subscriber wrote.
+    #[derive(Clone, Default)]
+    struct Written(Arc<Mutex<Vec<u8>>>);
+
+    impl Write for Written {
+        fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+            self.0.lock().unwrap().extend_from_slice(bytes);
+            Ok(bytes.len())
+        }
+
+        fn flush(&mut self) -> io::Result<()> {
+            Ok(())
+        }
+    }
+
+    #[test]
+    fn an_error_that_somebody_must_mend_is_an_error_in_the_log_and_a_warning_is_not() {
+        let warning = Finding::warning(&key("w"), FieldPath::spec(), Code::KeySkipped, "cause", "cure");
+        let written = Written::default();
+        let writer = written.clone();
+        let log = tracing_subscriber::fmt().with_ansi(false).with_writer(move || writer.clone()).finish();
+        tracing::subscriber::with_default(log, || {
+            let mut teller = Teller::new(watch::channel(Arc::from([])).0);
+            teller.tell(&[verdict("a", &[Code::NoAuth])], &[warning]);
+            teller.tell(&[verdict("a", &[])], &[]);
+        });
+        let text = String::from_utf8(written.0.lock().unwrap().clone()).unwrap();
+        let levels: Vec<&str> = text.lines().filter_map(|line| line.split_whitespace().nth(1)).collect();
+        assert_eq!(levels, ["ERROR", "INFO", "INFO", "INFO"], "{text}");
     }
 
     #[test]

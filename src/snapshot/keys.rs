@@ -4,7 +4,7 @@
 
 use std::fmt;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicI64, AtomicU64, AtomicUsize, Ordering};
 
 use arc_swap::{ArcSwap, Guard};
 use tokio::sync::{Notify, watch};
@@ -78,7 +78,13 @@ pub struct KeyCell {
     rounds: watch::Sender<u64>,
     demand: Notify,
     waiters: AtomicUsize,
+    /// When the last fetch succeeded, in milliseconds; [`NEVER`] before.
+    last_fetch: AtomicI64,
+    failures: AtomicU64,
 }
+
+/// Stands for a time that has not come.
+const NEVER: i64 = i64::MIN;
 
 /// A place among those who wait for the next round of a cell; given back when it is dropped.
 #[derive(Debug)]
@@ -95,6 +101,8 @@ impl KeyCell {
             rounds: watch::Sender::new(0),
             demand: Notify::new(),
             waiters: AtomicUsize::new(0),
+            last_fetch: AtomicI64::new(NEVER),
+            failures: AtomicU64::new(0),
         })
     }
 
@@ -112,6 +120,27 @@ impl KeyCell {
     /// Ends a round that brought nothing.
     pub fn end_round(&self) {
         self.rounds.send_modify(|rounds| *rounds = rounds.wrapping_add(1));
+    }
+
+    /// Notes that a fetch succeeded, whether or not it brought newer keys.
+    pub fn fetched(&self, at: UnixTime) {
+        self.last_fetch.store(at.millis(), Ordering::Relaxed);
+    }
+
+    /// Notes that a fetch failed.
+    pub fn failed(&self) {
+        self.failures.fetch_add(1, Ordering::Relaxed);
+    }
+
+    /// When the last fetch of this process succeeded.
+    pub fn last_fetch(&self) -> Option<UnixTime> {
+        let millis = self.last_fetch.load(Ordering::Relaxed);
+        (millis != NEVER).then_some(UnixTime::from_millis(millis))
+    }
+
+    /// How many fetches of this process have failed.
+    pub fn failures(&self) -> u64 {
+        self.failures.load(Ordering::Relaxed)
     }
 
     /// Says that a key is missing. Asking twice is asking once.

@@ -19,11 +19,16 @@
 //! - **Metadata** is fetched in the first round, after a failed one, and when it is older than an hour; in a round that
 //!   was asked for when it is older than a minute.
 //!
+//! - **What outlives the process.** With an archive, keys of an earlier process are used as of their own time until the
+//!   first fetch succeeds, by the same rules as last good keys; except where the installation does not allow the fetch.
+//!
 //! Each source has its own task and its own time limits; none waits for another.
 
+pub mod archive;
 mod discovery;
 mod failure;
 mod keeper;
+mod librarian;
 #[cfg(test)]
 mod tests;
 
@@ -39,6 +44,8 @@ use crate::snapshot::KeyCell;
 use crate::tasks::Tasks;
 use crate::transport::Fetcher;
 use keeper::Keeper;
+use librarian::Desk;
+pub use librarian::{Archive, ReadArchive};
 
 /// The key sets that the snapshot names, each with its cell.
 pub type WantedKeys = Wanted<KeySource, KeyCell>;
@@ -49,6 +56,16 @@ pub struct Settings {
     /// How long keys are used after newer ones could last be had. Less than a minute counts as a minute: a fetch that
     /// succeeds must fit in between.
     pub max_stale: Duration,
+}
+
+/// What keepers work with.
+pub struct Parts {
+    /// How documents are fetched.
+    pub fetcher: Arc<Fetcher>,
+    /// Spreads retries over time.
+    pub draw: Draw,
+    /// Where keys outlive this process, if they do.
+    pub archive: Option<Archive>,
 }
 
 impl Default for Settings {
@@ -63,15 +80,26 @@ impl Default for Settings {
 pub fn start(
     tasks: &mut Tasks,
     wanted: watch::Receiver<Arc<WantedKeys>>,
-    fetcher: Arc<Fetcher>,
+    parts: Parts,
     sender: mpsc::Sender<Update>,
-    draw: Draw,
     settings: Settings,
 ) {
+    let Parts { fetcher, draw, archive } = parts;
+    let desk = archive.map(|archive| {
+        let (desk, librarian) = Desk::new(archive, fetcher.clock().clone());
+        tasks.spawn("archive of key sets", librarian);
+        desk
+    });
     tasks.spawn(
         "key sets",
         keep_each("key set", wanted, move |source, cell| {
-            Keeper::new(source, cell, Arc::clone(&fetcher), sender.clone(), Arc::clone(&draw), settings).run()
+            let tools = keeper::Tools {
+                fetcher: Arc::clone(&fetcher),
+                sender: sender.clone(),
+                draw: Arc::clone(&draw),
+                desk: desk.clone(),
+            };
+            Keeper::new(source, cell, tools, settings).run()
         }),
     );
 }

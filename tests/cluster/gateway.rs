@@ -1,7 +1,10 @@
 //! The whole path: `bearward run` as real processes, a real API server, and requests over real sockets.
 
 mod endpoints;
+mod events;
+mod hardened;
 mod isolation;
+mod key_sets;
 mod outage;
 mod replicas;
 mod resources;
@@ -43,6 +46,12 @@ fn keys() -> Value {
 fn guarded(host: &str, backend: &Value) -> Value {
     let auth = json!({"tokens": [{"policyRef": {"name": "keys"}}]});
     json!({"spec": {"hosts": [host], "rules": [{"name": "all", "auth": auth, "backends": [backend]}]}})
+}
+
+/// An ApiRoute that leads to a URL, for whoever has a token of the policy `corp`.
+fn for_tokens(host: &str, url: &str) -> Value {
+    let auth = json!({"tokens": [{"policyRef": {"name": "corp"}}]});
+    json!({"spec": {"hosts": [host], "rules": [{"name": "all", "auth": auth, "backends": [{"url": url}]}]}})
 }
 
 /// An ApiRoute that leads to a URL, for everybody.

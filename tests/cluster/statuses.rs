@@ -167,7 +167,7 @@ async fn a_verdict_about_an_object_that_was_replaced_is_not_written_to_its_succe
     space.delete("ApiRoute", "r").await;
     let new = space.apply("ApiRoute", "r", route("new.example")).await;
     leader.publish(Kind::ApiRoute, &old, broken(&space, "r"));
-    eventually("the write was tried", LIMIT, async || (status_writes(plane, &space) == 1).then_some(())).await;
+    eventually("the write was tried", LIMIT, async || (status_writes(plane, &space) > 0).then_some(())).await;
     assert_eq!(space.read("ApiRoute", "r").await.data.get("status"), None);
     leader.publish(Kind::ApiRoute, &new, Vec::new());
     space.until("r", "Programmed", "Enforced").await;

@@ -14,9 +14,11 @@ type Column = (&'static str, &'static str, &'static str, Option<i32>);
 pub(super) fn of(kind: Kind) -> Vec<CustomResourceColumnDefinition> {
     let own: &[Column] = match kind {
         Kind::ApiRoute => &[("Hosts", "string", ".spec.hosts", ALWAYS)],
-        Kind::TokenPolicy => {
-            &[("Entries", "string", ".spec.accept[*].name", ALWAYS), ("Routes", "integer", ".status.routes", WIDE)]
-        }
+        Kind::TokenPolicy => &[
+            ("Entries", "string", ".spec.accept[*].name", ALWAYS),
+            ("Hardened", "string", r#".status.conditions[?(@.type=="Hardened")].status"#, ALWAYS),
+            ("Routes", "integer", ".status.routes", WIDE),
+        ],
         Kind::ModelBackend => &[
             ("Provider", "string", ".spec.provider", ALWAYS),
             ("Endpoint", "string", ".spec.endpoint", WIDE),

@@ -200,6 +200,66 @@ fn each_error_is_said_in_the_condition_that_it_concerns() {
 }
 
 #[test]
+fn a_policy_says_whether_it_is_hardened_and_if_not_what_is_weaker() {
+    let key = policy("p");
+    let at = |code, cause: &str| Finding::warning(&key, FieldPath::spec().field("accept"), code, cause, "cure");
+    let generic = at(Code::Hardened, "no typ");
+    let plain = at(Code::InsecureHttp, "plain http");
+    for (name, findings, status, reason, message) in [
+        ("nothing", vec![], "True", "Hardened", "nothing in it is weaker than it has to be"),
+        (
+            "a key is skipped",
+            vec![at(Code::KeySkipped, "weak")],
+            "True",
+            "Hardened",
+            "nothing in it is weaker than it has to be",
+        ),
+        (
+            "the issuer is away",
+            vec![error(&key, Code::KeysUnavailable)],
+            "True",
+            "Hardened",
+            "nothing in it is weaker than it has to be",
+        ),
+        ("profile Generic", vec![generic.clone()], "False", "GenericProfile", "spec.accept: no typ"),
+        ("insecureHttp", vec![plain.clone()], "False", "InsecureHttp", "spec.accept: plain http"),
+        (
+            "both",
+            vec![generic.clone(), plain],
+            "False",
+            "GenericProfile",
+            "spec.accept: no typ; spec.accept: plain http",
+        ),
+        (
+            "an error",
+            vec![error(&key, Code::UnsafePolicy)],
+            "Unknown",
+            "NotAccepted",
+            "not judged while it is not accepted",
+        ),
+        (
+            "one beside it",
+            vec![error(&key, Code::UnsafePolicy), generic],
+            "False",
+            "GenericProfile",
+            "spec.accept: no typ",
+        ),
+    ] {
+        let desired = desired(&key, &verdict(1, findings, vec![]), &Programmed::Enforced, None, NOW);
+        let condition = &desired.document["status"]["conditions"][3];
+        assert_eq!(condition["type"], "Hardened", "{name}");
+        let found = (&condition["status"], &condition["reason"], &condition["message"]);
+        assert_eq!(found, (&json!(status), &json!(reason), &json!(message)), "{name}");
+        let read = Known::of(Kind::TokenPolicy, &with_status(&desired.document["status"])).unwrap();
+        assert_eq!(read, desired.known, "{name}: what is read back is what was written");
+    }
+    for other in [route("a"), ObjectKey::new(Kind::ModelBackend, "shop", "m")] {
+        let desired = desired(&other, &verdict(1, vec![], vec![]), &Programmed::Enforced, None, NOW);
+        assert_eq!(desired.document["status"]["conditions"].as_array().unwrap().len(), 3, "{other}");
+    }
+}
+
+#[test]
 fn the_time_of_a_condition_moves_only_with_its_status() {
     let key = route("a");
     let first = desired(&key, &verdict(1, vec![], vec![]), &Programmed::Enforced, None, NOW);

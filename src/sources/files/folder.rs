@@ -46,6 +46,16 @@ pub(super) enum Entry {
     Problem(String),
 }
 
+impl Entry {
+    /// How long the file is; nothing if it cannot be read.
+    pub(super) const fn size(&self) -> u64 {
+        match self {
+            Self::File(stamp) => stamp.size,
+            Self::Problem(_) => 0,
+        }
+    }
+}
+
 /// What is there now, by path.
 pub(super) type Listing = BTreeMap<Arc<str>, Entry>;
 

@@ -27,6 +27,12 @@ const MOST_TEXT: usize = 256 << 20;
 /// Documents of one file; more do not fit the bound on its values.
 const DOCUMENTS: i64 = 1_000_000;
 
+/// After so many looks in a row that each saw a file change, it is read all the same: a second.
+const MOST_LOOKS: u32 = 4;
+
+/// The same for one that grew each time, as a file does that is being written: its beginning may well look whole.
+const MOST_LOOKS_GROWING: u32 = 40;
+
 /// All files, as they are in force.
 pub(super) struct Files {
     roots: Vec<PathBuf>,
@@ -34,6 +40,28 @@ pub(super) struct Files {
     /// What the last look saw.
     seen: Listing,
     known: BTreeMap<Arc<str>, Known>,
+    /// Those that changed from look to look.
+    restless: BTreeMap<Arc<str>, Restless>,
+}
+
+/// A file that no two looks agreed on.
+#[derive(Default)]
+struct Restless {
+    looks: u32,
+    /// What it had at the last look, and whether it had more each time.
+    size: u64,
+    shrank: bool,
+}
+
+impl Restless {
+    /// Another look saw it change; whether that is enough.
+    fn look(&mut self, entry: &Entry) -> bool {
+        let size = entry.size();
+        self.shrank |= self.looks > 0 && size <= self.size;
+        self.size = size;
+        self.looks = self.looks.saturating_add(1);
+        self.looks >= if self.shrank { MOST_LOOKS } else { MOST_LOOKS_GROWING }
+    }
 }
 
 /// One file.
@@ -72,7 +100,7 @@ type Outcome = Result<Whole, String>;
 
 impl Files {
     pub(super) const fn new(roots: Vec<PathBuf>, settings: Settings) -> Self {
-        Self { roots, settings, seen: Listing::new(), known: BTreeMap::new() }
+        Self { roots, settings, seen: Listing::new(), known: BTreeMap::new(), restless: BTreeMap::new() }
     }
 
     /// Reads everything as it is, even if it is being written.
@@ -89,7 +117,7 @@ impl Files {
         self.take(outcomes, Changes::default())
     }
 
-    /// Looks again, and reads what has changed since it was read and not since the last look.
+    /// Looks again, and reads what has changed since it was read and not since the last look, or has done so for too long.
     pub(super) fn look(&mut self) -> Changes {
         let now = folder::list(&self.roots);
         let before = std::mem::replace(&mut self.seen, now);
@@ -100,23 +128,31 @@ impl Files {
             self.known.remove(&path);
             changes.updates.push(Update::Withdraw { scope: Scope::File(path) });
         }
+        self.restless.retain(|path, _| self.seen.contains_key(path) || before.contains_key(path));
         let mut outcomes = BTreeMap::new();
-        for (path, entry) in self.seen.iter().filter(|(path, entry)| before.get(*path) == Some(*entry)) {
+        for (path, entry) in &self.seen {
+            let rests = before.get(path) == Some(entry);
             let known = self.known.get_mut(path).filter(|known| known.entry == *entry);
-            if known.as_ref().is_some_and(|known| known.is_confirmed) {
+            if known.as_ref().is_some_and(|known| known.is_confirmed || !rests) {
                 continue;
             }
-            let outcome = match entry {
-                Entry::Problem(problem) => Err(problem.clone()),
+            if !rests && !self.restless.entry(Arc::clone(path)).or_default().look(entry) {
+                continue;
+            }
+            let (entry, outcome) = match entry {
+                Entry::Problem(problem) => (entry.clone(), Err(problem.clone())),
                 Entry::File(stamp) => match read_text(path) {
                     // It changed under our hands; the next look will see that.
-                    Ok((_, read)) if read != Some(*stamp) => continue,
-                    outcome => outcome.map(|(whole, _)| whole),
+                    Ok((_, None)) => continue,
+                    Ok((_, Some(read))) if rests && read != *stamp => continue,
+                    Ok((whole, Some(read))) => (Entry::File(read), Ok(whole)),
+                    Err(problem) => (entry.clone(), Err(problem)),
                 },
             };
+            self.restless.remove(path);
             match known {
                 Some(known) if known.has(&outcome) => known.is_confirmed = true,
-                Some(_) | None => _ = outcomes.insert(Arc::clone(path), (entry.clone(), outcome)),
+                Some(_) | None => _ = outcomes.insert(Arc::clone(path), (entry, outcome)),
             }
         }
         self.take(outcomes, changes)

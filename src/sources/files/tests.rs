@@ -389,6 +389,43 @@ fn a_change_is_sent_once_it_stands_still() {
 }
 
 #[test]
+fn a_file_that_never_rests_is_read_each_second_and_what_is_half_of_one_changes_nothing() {
+    let mut followed = Followed::new(&["a", "b"]);
+    let mut sent = Vec::new();
+    for look in 0..8 {
+        write(&followed.folder, "a.yaml", &route(&format!("r{look}")));
+        sent.push(followed.look().concat());
+    }
+    assert_eq!(sent, ["", "", "", "a.yaml: r3", "", "", "", "a.yaml: r7"]);
+    // Whatever is in it at that moment, if it is not whole, is a finding beside the last whole objects.
+    let halves = ["kind: {", "kind: [", "kind: \"", "kind: 'a", "kind: ["];
+    let sent = halves.map(|half| {
+        write(&followed.folder, "a.yaml", half);
+        followed.look().concat()
+    });
+    assert_eq!(sent, ["", "", "", "a.yaml: r7 !InvalidYaml", ""]);
+    // At rest it is read as ever.
+    write(&followed.folder, "a.yaml", &route("c"));
+    assert_eq!(followed.settle(), ["a.yaml: c"]);
+}
+
+#[test]
+fn a_file_that_only_grows_is_waited_for_for_ten_seconds() {
+    let mut followed = Followed::new(&["a"]);
+    let mut text = format!("{}---\n", route("b"));
+    let mut first = None;
+    for look in 1..=45 {
+        // Whole at every look, and never all of it.
+        text.extend([route(&format!("r{look}")), "---\n".to_owned()]);
+        write(&followed.folder, "a.yaml", &text);
+        if !followed.look().is_empty() {
+            first = first.or(Some(look));
+        }
+    }
+    assert_eq!(first, Some(40));
+}
+
+#[test]
 fn a_change_that_leaves_no_mark_on_the_file_is_seen_by_reading_it_twice() {
     let mut followed = Followed::new(&["a"]);
     let path = followed.path("a.yaml");

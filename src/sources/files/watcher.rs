@@ -9,7 +9,8 @@ use super::loaded::Files;
 use crate::clock::Clock;
 use crate::resources::Update;
 
-/// How long between two looks. A change counts at the second look that sees it.
+/// How long between two looks. A change counts at the second look that sees it, or when a second has passed without two
+/// that agree.
 const BETWEEN_LOOKS: Duration = Duration::from_millis(250);
 
 /// What follows files as they change, by looking: the kernel's notices do not come over every mount, and get lost.

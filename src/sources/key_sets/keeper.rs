@@ -6,8 +6,10 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::Settings;
+use super::archive::{self, ArchivedSet, SetId};
 use super::discovery;
 use super::failure::{Failure, InUse, report, without_query};
+use super::librarian::{Desk, Place};
 use crate::clock::{Clock, Tick, UnixTime};
 use crate::finding::Code;
 use crate::jose::{KeySet, SkippedKey};
@@ -37,16 +39,24 @@ const METADATA_AGE_ASKED: Duration = Duration::from_mins(1);
 pub(super) struct Keeper {
     source: KeySource,
     cell: Arc<KeyCell>,
-    fetcher: Arc<Fetcher>,
     clock: Clock,
-    sender: mpsc::Sender<Update>,
-    draw: Draw,
+    tools: Tools,
+    /// Where it says what may be archived.
+    place: Option<Place>,
     max_stale: Duration,
     metadata: Option<Metadata>,
     good: Option<Good>,
     failure: Option<Failure>,
     failures: u32,
     reported: Option<Report>,
+}
+
+/// What every keeper works with.
+pub(super) struct Tools {
+    pub(super) fetcher: Arc<Fetcher>,
+    pub(super) sender: mpsc::Sender<Update>,
+    pub(super) draw: Draw,
+    pub(super) desk: Option<Desk>,
 }
 
 /// What the issuer's metadata said.
@@ -59,12 +69,21 @@ struct Metadata {
 struct Good {
     set: KeySet,
     skipped: Vec<SkippedKey>,
-    url: String,
-    validators: Validators,
+    from: Provenance,
     /// As of when it is.
     origin: Origin,
     /// When it was last fetched, or an answer came that is no newer: from then on it grows stale.
-    confirmed: Moment,
+    confirmed: UnixTime,
+    /// When it is too old.
+    stale: Tick,
+}
+
+/// Where a key set comes from.
+enum Provenance {
+    /// From here, with the form in which it may be archived.
+    Fetched { url: String, validators: Validators, public: Option<Arc<str>> },
+    /// It is an earlier process's. Whatever is fetched takes its place, newer or not.
+    Archive,
 }
 
 /// A time by both clocks: tokens are compared by the wall clock, which may be set; ages are not.
@@ -110,22 +129,13 @@ enum Woken {
 struct Ended;
 
 impl Keeper {
-    pub(super) fn new(
-        source: KeySource,
-        cell: Arc<KeyCell>,
-        fetcher: Arc<Fetcher>,
-        sender: mpsc::Sender<Update>,
-        draw: Draw,
-        settings: Settings,
-    ) -> Self {
-        let clock = fetcher.clock().clone();
+    pub(super) fn new(source: KeySource, cell: Arc<KeyCell>, tools: Tools, settings: Settings) -> Self {
         Self {
+            clock: tools.fetcher.clock().clone(),
+            place: tools.desk.as_ref().map(|desk| desk.place(SetId::of(&source))),
             source,
             cell,
-            fetcher,
-            clock,
-            sender,
-            draw,
+            tools,
             max_stale: settings.max_stale.max(MIN_STALE),
             metadata: None,
             good: None,
@@ -137,32 +147,67 @@ impl Keeper {
 
     /// Fetches and waits by turns, for ever.
     pub(super) async fn run(mut self) {
-        let mut occasion = Occasion::Due;
+        let mut began = self.clock.tick();
+        let mut result = self.first_round().await;
         loop {
-            let began = self.clock.tick();
-            let result = self.round(occasion).await;
             let due = self.clock.tick() + self.settle(result);
             match self.tell_and_wait(began + ASKING_INTERVAL, due).await {
-                Ok(next) => occasion = next,
+                Ok(occasion) => {
+                    began = self.clock.tick();
+                    result = self.round(occasion).await;
+                }
                 Err(Ended) => return,
             }
         }
     }
 
+    /// The first attempt. Archived keys are used while it lasts, and when it has failed.
+    async fn first_round(&mut self) -> Result<Option<Duration>, Failure> {
+        let Some(desk) = self.tools.desk.clone() else { return self.round(Occasion::Due).await };
+        let (source, cell, clock) = (self.source.clone(), Arc::clone(&self.cell), self.clock.clone());
+        let next = clock.now().plus(ASKING_INTERVAL);
+        let mut archived = std::pin::pin!(archived(&desk, &source, &clock, self.max_stale));
+        let (result, early) = {
+            let mut round = std::pin::pin!(self.round(Occasion::Due));
+            tokio::select! {
+                biased;
+                result = &mut round => (result, None),
+                good = &mut archived => {
+                    if let Some(good) = &good {
+                        cell.store(good.accepted(next));
+                    }
+                    (round.await, Some(good))
+                }
+            }
+        };
+        if let Err(failure) = &result
+            // What may not be fetched here may not come from somebody who was allowed to either.
+            && failure.code() != Code::EgressForbidden
+        {
+            self.good = match early {
+                Some(good) => good,
+                None => archived.await,
+            };
+        }
+        result
+    }
+
     /// One attempt; how long its keys are good.
     async fn round(&mut self, occasion: Occasion) -> Result<Option<Duration>, Failure> {
         let url = self.key_set_url(occasion).await?;
-        let known = self.good.as_ref().filter(|good| good.url == url).map(|good| &good.validators);
+        let known = self.good.as_ref().and_then(|good| good.validators(&url));
         let begun = Moment { wall: self.clock.now(), tick: self.clock.tick() };
         let fetched = self.get(&url, known, occasion, MAX_KEY_SET_BYTES).await?;
         let Freshness { age, remaining } = match fetched {
-            Fetched::NotModified(freshness) => {
-                if let Some(good) = &mut self.good {
+            Fetched::NotModified(freshness) => match &mut self.good {
+                Some(good) if good.validators(&url).is_some() => {
                     good.origin = good.origin.later(Origin { asked: begun, age: freshness.age });
-                    good.confirmed = begun;
+                    good.confirm(begun, self.max_stale);
+                    freshness
                 }
-                freshness
-            }
+                // Not asked for, so not believed.
+                Some(_) | None => return Err(Failure::fetch(&url, FetchError::Status(304))),
+            },
             Fetched::Document(document) => {
                 let place = || without_query(&url);
                 let (set, skipped) =
@@ -172,16 +217,21 @@ impl Keeper {
                 }
                 let origin = Origin { asked: begun, age: document.freshness.age };
                 match &mut self.good {
-                    Some(good) if origin.is_before(good.origin) => good.confirmed = begun,
+                    Some(good) if good.is_fetched() && origin.is_before(good.origin) => {
+                        good.confirm(begun, self.max_stale);
+                    }
                     good => {
-                        let validators = document.validators;
-                        *good = Some(Good { set, skipped, url, validators, origin, confirmed: begun });
+                        // Only where there is an archive to put it into.
+                        let public = self.place.as_ref().and_then(|_| archive::public_keys(&document.bytes, &skipped));
+                        let from = Provenance::Fetched { url, validators: document.validators, public };
+                        let (confirmed, stale) = (begun.wall, begun.tick + self.max_stale);
+                        *good = Some(Good { set, skipped, from, origin, confirmed, stale });
                     }
                 }
                 document.freshness
             }
         };
-        tracing::debug!(source = %self.name(), ?age, ?remaining, "key set fetched");
+        tracing::debug!(source = %name(&self.source), ?age, ?remaining, "key set fetched");
         Ok(remaining)
     }
 
@@ -189,20 +239,22 @@ impl Keeper {
     fn settle(&mut self, result: Result<Option<Duration>, Failure>) -> Duration {
         match result {
             Ok(remaining) => {
+                self.cell.fetched(self.clock.now());
                 self.failure = None;
                 self.failures = 0;
                 let (shortest, longest) = REFRESH_BOUNDS;
                 let interval = remaining.map_or(REFRESH, |remaining| remaining.clamp(shortest, longest));
                 // Keys must not grow stale between two fetches that both succeed.
-                shortened(interval.min(self.max_stale / 2), &self.draw)
+                shortened(interval.min(self.max_stale / 2), &self.tools.draw)
             }
             Err(failure) => {
-                tracing::debug!(source = %self.name(), %failure, "key set not fetched");
+                tracing::debug!(source = %name(&self.source), %failure, "key set not fetched");
+                self.cell.failed();
                 self.failure = Some(failure);
                 self.failures = self.failures.saturating_add(1);
                 // It may have moved.
                 self.metadata = None;
-                after_failures(self.failures, &self.draw)
+                after_failures(self.failures, &self.tools.draw)
             }
         }
     }
@@ -264,7 +316,7 @@ impl Keeper {
             max_bytes,
             timeout: TIMEOUT,
         };
-        self.fetcher.fetch(get).await.map_err(|error| Failure::fetch(url, error))
+        self.tools.fetcher.fetch(get).await.map_err(|error| Failure::fetch(url, error))
     }
 
     /// Ends the round and waits for an occasion to begin the next: at `due`, or once somebody asks and it is `open`.
@@ -272,6 +324,7 @@ impl Keeper {
         let mut plan = Plan { open, due, occasion: Occasion::Due };
         loop {
             self.publish(plan.due.min(open));
+            self.offer();
             self.report().await?;
             if self.wait(&mut plan).await == Woken::Next {
                 return Ok(plan.occasion);
@@ -306,27 +359,37 @@ impl Keeper {
 
     /// When the keys at hand are too old; `None` if there are none that could become so.
     fn stale_at(&self) -> Option<Tick> {
-        self.usable().map(|good| good.confirmed.tick + self.max_stale)
+        self.usable().map(|good| good.stale)
     }
 
     /// The keys that may be used now.
     fn usable(&self) -> Option<&Good> {
         let now = self.clock.tick();
-        self.good.as_ref().filter(|good| now < good.confirmed.tick + self.max_stale)
+        self.good.as_ref().filter(|good| now < good.stale)
     }
 
     /// Shows requests the keys, and ends the round. `next`: when the next fetch may begin.
     fn publish(&self, next: Tick) {
         let next = self.clock.now().plus(next.since(self.clock.tick()));
         self.cell.store(match self.usable() {
-            Some(good) => {
-                AcceptedKeys::Known { set: good.set.clone(), as_of: AsOf::Fetch { began: good.origin.wall(), next } }
-            }
+            Some(good) => good.accepted(next),
             None => AcceptedKeys::Unavailable {
                 code: self.failure.as_ref().map_or(Code::KeysUnavailable, Failure::code),
                 retry: Some(next),
             },
         });
+    }
+
+    /// Says what may be archived. What is from the archive is there already.
+    fn offer(&self) {
+        if let (Some(place), Some(good)) = (&self.place, &self.good)
+            && let Provenance::Fetched { public, .. } = &good.from
+        {
+            let set = public
+                .as_ref()
+                .map(|keys| ArchivedSet::new(&self.source, Arc::clone(keys), good.origin.wall(), good.confirmed));
+            place.put(set);
+        }
     }
 
     /// Tells users, if there is news.
@@ -335,7 +398,7 @@ impl Keeper {
             Some(good) => InUse::Keys {
                 skipped: &good.skipped,
                 as_of: good.origin.wall(),
-                until: good.confirmed.wall.plus(self.max_stale),
+                until: good.confirmed.plus(self.max_stale),
             },
             None => InUse::Nothing,
         };
@@ -344,20 +407,64 @@ impl Keeper {
             return Ok(());
         }
         if let Some(failure) = &self.failure {
-            tracing::warn!(source = %self.name(), %failure, "key set not fetched");
+            tracing::warn!(source = %name(&self.source), %failure, "key set not fetched");
         } else {
-            tracing::info!(source = %self.name(), skipped = report.findings.len(), "key set fetched");
+            tracing::info!(source = %name(&self.source), skipped = report.findings.len(), "key set fetched");
         }
         self.reported = Some(report.clone());
         let key = ReportKey::Keys(self.source.clone());
-        self.sender.send(Update::Report { key, report }).await.map_err(|_| Ended)
+        self.tools.sender.send(Update::Report { key, report }).await.map_err(|_| Ended)
+    }
+}
+
+/// What the archive has of a source, as far as it may be used now.
+async fn archived(desk: &Desk, source: &KeySource, clock: &Clock, max_stale: Duration) -> Option<Good> {
+    let content = desk.content().await;
+    let now = Moment { wall: clock.now(), tick: clock.tick() };
+    let name = name(source);
+    match archive::read(&content, source, now.wall, max_stale) {
+        Ok(None) => None,
+        Ok(Some(archive::Read { set, skipped, as_of, fetched })) => {
+            tracing::info!(source = %name, fetched = fetched.secs(), keys = set.len(), "key set found in the archive");
+            let origin = Origin { asked: now, age: now.wall.since(as_of) };
+            let stale = now.tick + max_stale.saturating_sub(now.wall.since(fetched));
+            Some(Good { set, skipped, from: Provenance::Archive, origin, confirmed: fetched, stale })
+        }
+        Err(problem) => {
+            tracing::warn!(source = %name, %problem, "key set in the archive is not used");
+            None
+        }
+    }
+}
+
+/// A source as logs show it.
+fn name(source: &KeySource) -> String {
+    let (KeyPlace::Discovery(url) | KeyPlace::Url(url)) = &source.place;
+    without_query(url)
+}
+
+impl Good {
+    /// As requests see it.
+    fn accepted(&self, next: UnixTime) -> AcceptedKeys {
+        AcceptedKeys::Known { set: self.set.clone(), as_of: AsOf::Fetch { began: self.origin.wall(), next } }
     }
 
-    /// The source as logs show it.
-    fn name(&self) -> String {
-        match &self.source.place {
-            KeyPlace::Discovery(url) | KeyPlace::Url(url) => without_query(url),
+    /// What makes a fetch from here conditional.
+    fn validators(&self, from: &str) -> Option<&Validators> {
+        match &self.from {
+            Provenance::Fetched { url, validators, .. } if url == from => Some(validators),
+            Provenance::Fetched { .. } | Provenance::Archive => None,
         }
+    }
+
+    const fn is_fetched(&self) -> bool {
+        matches!(self.from, Provenance::Fetched { .. })
+    }
+
+    /// It was still good at this time.
+    fn confirm(&mut self, at: Moment, max_stale: Duration) {
+        self.confirmed = at.wall;
+        self.stale = at.tick + max_stale;
     }
 }
 

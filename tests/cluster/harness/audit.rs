@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// Every write to our kinds, and to Leases, that has completed.
+/// Every write to our kinds, to Leases, events and `ConfigMap`s that has completed.
 pub(super) const POLICY: &str = "\
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -12,7 +12,7 @@ omitStages: [RequestReceived]
 rules:
 - level: Metadata
   verbs: [create, update, patch, delete]
-  resources: [{group: bearward.dev}, {group: coordination.k8s.io}]
+  resources: [{group: bearward.dev}, {group: coordination.k8s.io}, {group: events.k8s.io}, {group: '', resources: [configmaps]}]
 - level: None
 ";
 

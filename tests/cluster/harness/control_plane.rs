@@ -140,7 +140,7 @@ impl ControlPlane {
             .unwrap()
     }
 
-    /// What was written in a namespace to our kinds and to Leases, in order.
+    /// What was written in a namespace to our kinds, to Leases, events and `ConfigMap`s, in order.
     pub(crate) fn writes(&self, namespace: &str) -> Vec<Write> {
         audit::writes(&self.folder.path().join("audit.log"), namespace)
     }

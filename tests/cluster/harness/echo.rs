@@ -1,6 +1,8 @@
 //! An upstream that answers every request with its own name.
 
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::{TcpListener, TcpStream};
@@ -10,6 +12,7 @@ use tokio::task::JoinSet;
 pub(crate) struct Echo {
     /// Where it listens.
     pub(crate) address: SocketAddr,
+    reached: Arc<AtomicUsize>,
     _tasks: JoinSet<()>,
 }
 
@@ -27,16 +30,24 @@ impl Echo {
     async fn at(address: IpAddr, name: &'static str) -> Self {
         let listener = TcpListener::bind((address, 0)).await.unwrap();
         let address = listener.local_addr().unwrap();
+        let reached = Arc::new(AtomicUsize::new(0));
+        let counter = Arc::clone(&reached);
         let mut tasks = JoinSet::new();
         tasks.spawn(async move {
             let mut connections = JoinSet::new();
             loop {
                 let (stream, _) = listener.accept().await.unwrap();
-                connections.spawn(answer(stream, name));
+                counter.fetch_add(1, Ordering::Relaxed);
+                connections.spawn(answer(stream, name, Arc::clone(&counter)));
                 while connections.try_join_next().is_some() {}
             }
         });
-        Self { address, _tasks: tasks }
+        Self { address, reached, _tasks: tasks }
+    }
+
+    /// How often anybody has connected or asked.
+    pub(crate) fn reached(&self) -> usize {
+        self.reached.load(Ordering::Relaxed)
     }
 
     /// Its URL.
@@ -60,12 +71,13 @@ fn own_address() -> IpAddr {
 }
 
 /// Answers requests, none of which has a body, until the client closes.
-async fn answer(mut stream: TcpStream, name: &'static str) {
+async fn answer(mut stream: TcpStream, name: &'static str, reached: Arc<AtomicUsize>) {
     let reply = format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n{name}", name.len());
     let mut received = Vec::new();
     loop {
         while let Some(end) = received.windows(4).position(|window| window == b"\r\n\r\n") {
             received.drain(..end + 4);
+            reached.fetch_add(1, Ordering::Relaxed);
             if stream.write_all(reply.as_bytes()).await.is_err() {
                 return;
             }

@@ -38,6 +38,13 @@ pub(crate) struct Gateway {
 impl<'a> Installation<'a> {
     /// Makes the service account and binds its roles.
     pub(crate) async fn new(plane: &ControlPlane, space: &'a Namespace) -> Self {
+        let installation = Self::without_archive(plane, space).await;
+        installation.bind("bearward-archive").await;
+        installation
+    }
+
+    /// The same without the right to keep the archive of key sets.
+    pub(crate) async fn without_archive(plane: &ControlPlane, space: &'a Namespace) -> Self {
         let accounts: Api<ServiceAccount> = Api::namespaced(space.admin.clone(), &space.name);
         let account: ServiceAccount = serde_json::from_value(json!({"metadata": {"name": NAME}})).unwrap();
         accounts.create(&PostParams::default(), &account).await.unwrap();

@@ -35,7 +35,8 @@ impl Namespace {
             "ApiRoute" | "TokenPolicy" | "ModelBackend" => (bearward::api::GROUP, bearward::api::VERSION),
             "EndpointSlice" => ("discovery.k8s.io", "v1"),
             "Lease" => ("coordination.k8s.io", "v1"),
-            "Service" | "Secret" => ("", "v1"),
+            "Event" => ("events.k8s.io", "v1"),
+            "Service" | "Secret" | "ConfigMap" => ("", "v1"),
             other => panic!("{other} is not a kind of these tests"),
         };
         let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(group, version, kind));

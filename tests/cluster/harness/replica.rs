@@ -7,12 +7,14 @@ use std::time::Duration;
 use bearward::clock::Clock;
 use bearward::finding::Finding;
 use bearward::name::{Generation, Kind, ObjectKey};
-use bearward::operate::{Operator, Settings, Timing, start};
+use bearward::operate::{Inputs, Operator, Settings, Timing, start};
 use bearward::resources::{Read, Scope, Verdict, Version};
+use bearward::sources::key_sets::archive::AtHand;
 use bearward::sources::kube::connect;
 use bearward::state::Board;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
+use tokio::sync::watch;
 
 use super::{ControlPlane, Namespace, User};
 
@@ -53,10 +55,12 @@ impl Replica {
             service: service.map(Into::into),
             namespaces: vec![space.name.as_str().into()],
             timing,
+            max_stale: Duration::from_hours(24),
             seed: identity.bytes().map(u64::from).sum(),
         };
         let board = Arc::new(Board::new());
-        Self { operator: start(client, Arc::clone(&board), settings, clock), board }
+        let inputs = Inputs { board: Arc::clone(&board), key_sets: watch::channel(AtHand::new()).1 };
+        Self { operator: start(client, inputs, settings, clock), board }
     }
 
     /// Publishes what became of an object, and that everything up to its version is in force.
