@@ -4,12 +4,12 @@ CARGO ?= cargo
 TOOLS ?= $(CURDIR)/target/tools
 FUZZ_SECONDS ?= 20
 
-.PHONY: help test check unit tools cluster fuzz deny bench bless doc
+.PHONY: help test check unit peers tools cluster fuzz deny bench bless doc
 
 help: ## show this list
 	@awk -F ':.*## ' '/^[a-z]+:.*## / {printf "  make %-8s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
 
-test: check unit cluster fuzz deny ## everything, on a fresh machine with Rust and Go; says what it is doing
+test: check unit peers cluster fuzz deny ## everything, on a fresh machine with Rust and Go; says what it is doing
 	@echo 'bearward: everything passed'
 
 check: ## formatting, lints, documentation
@@ -23,6 +23,11 @@ check: ## formatting, lints, documentation
 unit: ## tests that need nothing but loopback
 	@echo '== tests: one module at a time, the whole binary over sockets, files kept honest, vectors, structure'
 	$(CARGO) test --locked --lib --bins --test golden --test tree --test vectors --test wire
+
+peers: ## tests through a real nginx and a real Node, which Debian brings if they are absent
+	@echo '== requests that two servers might read in two ways, through a real nginx and a real Node'
+	tests/peers/tools.sh
+	$(CARGO) test --locked --test peers
 
 tools: ## build the real etcd, kube-apiserver and kubectl, once
 	@echo '== real etcd, kube-apiserver and kubectl (built once, about five minutes on two cores)'

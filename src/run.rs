@@ -164,7 +164,7 @@ impl Controls<'_> {
         let (names, wanted_names) = watch::channel(Arc::default());
         let max_stale = key_sets::Settings::default().max_stale;
         let (at_hand, key_sets) = watch::channel(AtHand::new());
-        let archive = objects.archive(&settings.class, at_hand);
+        let archive = objects.archive(&settings.installation.class, at_hand);
         let wants = Wants { keys: wanted_keys, names: wanted_names, archive, max_stale, seed };
         outbound.keep(tasks, wants, &sender, clock);
 

@@ -72,6 +72,10 @@ impl Received {
         let is_trusted = peer.is_trusted();
         let way = Forwarded::of_request(peer, Scheme::Http, &head.headers, worker.trusted_proxies());
         exchange.client = way.client.unwrap_or(way.nearest);
+        // RFC 9112, section 3.2: even where the target names one.
+        if head.version == Version::HTTP_11 && !head.headers.contains_key(HOST) {
+            return Err(bad_request(Cause::BadHost));
+        }
         if is_trusted {
             exchange.name.adopt(&head);
         }

@@ -217,40 +217,6 @@ async fn the_definitions_are_printed_as_one_stream() {
 }
 
 #[tokio::test]
-async fn a_token_that_was_made_here_is_judged_here() {
-    let folder = tempfile::tempdir().unwrap();
-    let path = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (key, keys) = (path("key.pem"), path("keys.json"));
-    let policy = ["--issuer", "https://issuer.example.com/", "--audience", "orders"];
-    let minted = output(&[&["token", "mint", "--new-key", &key, "--key-set", &keys], &policy[..]].concat()).await;
-    assert_eq!(minted.status.code(), Some(0), "{}", text(&minted.stderr));
-    let token = folder.path().join("token");
-    std::fs::write(&token, &minted.stdout).unwrap();
-    for (audience, code, first) in [("orders", 0, "ok"), ("invoices", 1, "aud_mismatch: ")] {
-        let flags = ["token", "verify", "--key-set", &keys, "--issuer", policy[1], "--audience", audience];
-        let mut command = bearward(&flags);
-        let judged = within(command.stdin(std::fs::File::open(&token).unwrap()).output()).await.unwrap();
-        assert_eq!(judged.status.code(), Some(code), "{audience}: {}", text(&judged.stderr));
-        assert!(text(&judged.stdout).starts_with(first), "{audience}: {}", text(&judged.stdout));
-    }
-}
-
-#[tokio::test]
-async fn check_ends_with_one_where_something_is_not_in_force() {
-    let upstream = Upstream::replying(OK).await;
-    let folder = tempfile::tempdir().unwrap();
-    let path = config(&folder, &upstream);
-    let good = output(&["check", path.to_str().unwrap()]).await;
-    assert_eq!((good.status.code(), text(&good.stdout)), (Some(0), ""));
-    let broken = std::fs::read_to_string(&path).unwrap().replace("    auth: {anonymous: true}\n", "");
-    std::fs::write(&path, broken).unwrap();
-    let bad = output(&["check", path.to_str().unwrap()]).await;
-    assert_eq!(bad.status.code(), Some(1));
-    let line = format!("{}:7:", path.display());
-    assert!(text(&bad.stdout).contains("error[NoAuth]") && text(&bad.stdout).contains(&line), "{}", text(&bad.stdout));
-}
-
-#[tokio::test]
 async fn a_port_that_is_taken_is_named_with_its_flag() {
     let folder = tempfile::tempdir().unwrap();
     let path = config(&folder, &Upstream::replying(OK).await);
@@ -332,12 +298,13 @@ async fn check_ends_with_one_if_there_are_errors_and_shows_them_on_standard_outp
     assert_eq!((good.status.code(), text(&good.stdout)), (Some(0), ""));
     assert_eq!(text(&good.stderr), "nothing to find fault with; 1 file read\n");
 
-    let broken =
-        std::fs::read_to_string(&path).unwrap().replace("anonymous: true", "tokens: [{policyRef: {name: patners}}]");
-    std::fs::write(&path, broken).unwrap();
+    let rules = "  rules:\n  - {name: forgotten, matches: [{path: {value: /forgotten}}], backends: [{url: \"http://127.0.0.1:1\"}]}\n";
+    let broken = std::fs::read_to_string(&path).unwrap().replace("  rules:\n", rules);
+    std::fs::write(&path, broken.replace("anonymous: true", "tokens: [{policyRef: {name: patners}}]")).unwrap();
     let bad = output(&arguments).await;
-    assert_eq!((bad.status.code(), text(&bad.stderr)), (Some(1), "1 error on 1 object; 1 file read\n"));
-    for expected in ["error[PolicyNotFound]", "config.yaml:8:", "patners", "= help: "] {
+    assert_eq!((bad.status.code(), text(&bad.stderr)), (Some(1), "2 errors on 1 object; 1 file read\n"));
+    let (no_auth, no_policy) = (["error[NoAuth]", "config.yaml:7:"], ["error[PolicyNotFound]", "config.yaml:9:"]);
+    for expected in [&no_auth[..], &no_policy, &["patners", "= help: "]].concat() {
         assert!(text(&bad.stdout).contains(expected), "{expected}: {}", text(&bad.stdout));
     }
 }
@@ -420,37 +387,44 @@ async fn a_key_that_is_generated_is_let_in_by_a_gateway_that_has_its_secret() {
 async fn a_token_that_is_minted_is_verified_inspected_and_let_in() {
     let (folder, upstream) = (tempfile::tempdir().unwrap(), Upstream::replying(OK).await);
     let path = config(&folder, &upstream);
-    let at = |name: &str| folder.path().join(name).to_str().unwrap().to_owned();
-    let (key, keys) = (at("key.pem"), at("keys.json"));
-    let made = output(&["keys", "generate", "signing", "--private-key", &key, "--key-set", &keys]).await;
-    assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
-    let issuer = ["--issuer", "https://test", "--audience", "orders"];
-    let minted = output(&[&["token", "mint", "--key", &key, "--scope", "orders:read"], &issuer[..]].concat()).await;
-    assert_eq!(minted.status.code(), Some(0), "{}", text(&minted.stderr));
-    let token = text(&minted.stdout);
-
-    let verify = ["token", "verify", "--key-set", &keys];
-    for (arguments, code, said) in [
-        ([&verify[..], &issuer].concat(), 0, "ok\n"),
-        ([&verify[..], &issuer, &["--scope", "orders:write"]].concat(), 1, "scope"),
-        ([&verify[..], &["--issuer", "https://test", "--audience", "invoices"]].concat(), 1, "aud_mismatch"),
-        (vec!["token", "inspect"], 0, "orders:read"),
-    ] {
-        let judged = piped(&arguments, token).await;
-        assert_eq!(judged.status.code(), Some(code), "{arguments:?}: {}", text(&judged.stderr));
-        assert!(text(&judged.stdout).contains(said), "{arguments:?}: {}", text(&judged.stdout));
-        assert!(!text(&judged.stdout).contains(token.trim_end()), "{arguments:?}");
-    }
-
-    let set: Value = serde_json::from_str(&std::fs::read_to_string(&keys).unwrap()).unwrap();
-    let entry = format!(
-        "  - {{name: corp, jwt: {{issuer: \"https://test\", audiences: [orders], keys: {{inline: '{set}'}}}}}}\n"
-    );
     let route = std::fs::read_to_string(&path).unwrap();
-    let tokens = "tokens: [{policyRef: {name: partners}, scopes: [orders:read]}]";
-    std::fs::write(&path, route.replace("anonymous: true", tokens) + POLICY + &entry).unwrap();
-    let served = serve(&path, &[]).await;
-    let fields = format!("authorization: Bearer {}\r\n", token.trim_end());
-    assert_eq!(get(served.http, "api.example.com", "/", &fields).await.status, 200);
-    assert_eq!(get(served.http, "api.example.com", "/", "").await.status, 401);
+    let issuer = ["--issuer", "https://test", "--audience", "orders"];
+    for way in ["generated", "minted"] {
+        let at = |name: &str| folder.path().join(format!("{way}-{name}")).to_str().unwrap().to_owned();
+        let (key, keys) = (at("key.pem"), at("keys.json"));
+        // A key is made beforehand or with the token.
+        let mut mint = vec!["token", "mint", "--new-key", &key, "--key-set", &keys];
+        if way == "generated" {
+            let made = output(&["keys", "generate", "signing", "--private-key", &key, "--key-set", &keys]).await;
+            assert_eq!(made.status.code(), Some(0), "{}", text(&made.stderr));
+            mint = vec!["token", "mint", "--key", &key];
+        }
+        let minted = output(&[&mint, &issuer[..], &["--scope", "orders:read"]].concat()).await;
+        assert_eq!(minted.status.code(), Some(0), "{way}: {}", text(&minted.stderr));
+        let token = text(&minted.stdout);
+
+        let verify = ["token", "verify", "--key-set", &keys];
+        for (arguments, code, said) in [
+            ([&verify[..], &issuer].concat(), 0, "ok\n"),
+            ([&verify[..], &issuer, &["--scope", "orders:write"]].concat(), 1, "scope"),
+            ([&verify[..], &["--issuer", "https://test", "--audience", "invoices"]].concat(), 1, "aud_mismatch: "),
+            (vec!["token", "inspect"], 0, "orders:read"),
+        ] {
+            let judged = piped(&arguments, token).await;
+            assert_eq!(judged.status.code(), Some(code), "{arguments:?}: {}", text(&judged.stderr));
+            assert!(text(&judged.stdout).contains(said), "{arguments:?}: {}", text(&judged.stdout));
+            assert!(!text(&judged.stdout).contains(token.trim_end()), "{arguments:?}");
+        }
+
+        let set: Value = serde_json::from_str(&std::fs::read_to_string(&keys).unwrap()).unwrap();
+        let entry = format!(
+            "  - {{name: corp, jwt: {{issuer: \"https://test\", audiences: [orders], keys: {{inline: '{set}'}}}}}}\n"
+        );
+        let tokens = "tokens: [{policyRef: {name: partners}, scopes: [orders:read]}]";
+        std::fs::write(&path, route.replace("anonymous: true", tokens) + POLICY + &entry).unwrap();
+        let served = serve(&path, &[]).await;
+        let fields = format!("authorization: Bearer {}\r\n", token.trim_end());
+        assert_eq!(get(served.http, "api.example.com", "/", &fields).await.status, 200, "{way}");
+        assert_eq!(get(served.http, "api.example.com", "/", "").await.status, 401, "{way}");
+    }
 }

@@ -237,17 +237,22 @@ async fn a_key_is_chosen_by_issuer_and_name() {
     table.end().await;
 }
 
-#[tokio::test(flavor = "multi_thread")]
-async fn a_key_that_the_token_brings_or_points_to_is_not_used() {
-    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
-    let url = format!("\"http://{}/keys\"", listener.local_addr().unwrap());
-    let mut table = Table::serve(|upstream| {
+/// Two rules by the same keys, each by its profile.
+async fn both_profiles() -> Table {
+    Table::serve(|upstream| {
         let keys = key_set([ES256.jwk()]);
         route(upstream, &["strict", "generic"].map(|name| (name, tokens(&[name]))))
             + &policy("strict", &[jwt(&keys, STRICT)])
             + &policy("generic", &[jwt(&keys, &format!("{STRICT}, profile: Generic"))])
     })
-    .await;
+    .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_that_the_token_brings_or_points_to_is_not_used() {
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let url = format!("\"http://{}/keys\"", listener.local_addr().unwrap());
+    let mut table = both_profiles().await;
     let theirs = STRANGER.jwk().without("kid").text();
     let metadata = "\"http://169.254.169.254/keys\"".to_owned();
     let chain = format!("[\"{}\"]", base64_standard(b"not a certificate"));
@@ -280,13 +285,7 @@ fn base64_standard(bytes: &[u8]) -> String {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_the_header_demands_is_understood_or_the_token_is_refused() {
-    let mut table = Table::serve(|upstream| {
-        let keys = key_set([ES256.jwk()]);
-        route(upstream, &["strict", "generic"].map(|name| (name, tokens(&[name]))))
-            + &policy("strict", &[jwt(&keys, STRICT)])
-            + &policy("generic", &[jwt(&keys, &format!("{STRICT}, profile: Generic"))])
-    })
-    .await;
+    let mut table = both_profiles().await;
     let crit = |raw: &str| ES256.header().with("crit", raw);
     let typ = |typ: &str| ES256.header().with_text("typ", typ);
     let (unsupported, invalid) = (Invalid("crit_unsupported"), Invalid("crit_invalid"));

@@ -201,6 +201,15 @@ pub(crate) fn route(upstream: &str, rules: &[(&str, String)]) -> String {
     )
 }
 
+/// A route of the host `api.example.com` with one rule, open to everybody, for what is below `path`.
+pub(crate) fn open_route(upstream: &str, path: &str) -> String {
+    format!(
+        "apiVersion: bearward.dev/v1alpha1\nkind: ApiRoute\nmetadata: {{name: shop, namespace: shop}}\nspec:\n  hosts: \
+         [api.example.com]\n  rules:\n  - name: open\n    matches: [{{path: {{value: {path}}}}}]\n    auth: {{anonymous: \
+         true}}\n    backends: [{{url: \"{upstream}\"}}]\n"
+    )
+}
+
 /// Whoever has a token of one of these policies.
 pub(crate) fn tokens(policies: &[&str]) -> String {
     let rules: Vec<_> = policies.iter().map(|policy| format!("{{policyRef: {{name: {policy}}}}}")).collect();

@@ -5,22 +5,11 @@ use tokio::task::JoinSet;
 
 use crate::client::{Client, get, within};
 use crate::gateway::Rig;
+use crate::kit::open_route;
 use crate::upstream::{OK, Upstream};
 
 fn config(upstream: &Upstream) -> String {
-    format!(
-        r#"apiVersion: bearward.dev/v1alpha1
-kind: ApiRoute
-metadata: {{name: shop, namespace: shop}}
-spec:
-  hosts: [api.example.com]
-  rules:
-  - name: open
-    auth: {{anonymous: true}}
-    backends: [{{url: "{}"}}]
-"#,
-        upstream.url()
-    )
+    open_route(&upstream.url(), "/")
 }
 
 #[tokio::test(flavor = "multi_thread")]

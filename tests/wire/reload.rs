@@ -4,23 +4,11 @@ use std::os::unix::fs::symlink;
 use std::time::Duration;
 
 use crate::gateway::Rig;
+use crate::kit::open_route;
 use crate::upstream::{OK, Upstream};
 
 fn config(upstream: &Upstream, path: &str) -> String {
-    format!(
-        r#"apiVersion: bearward.dev/v1alpha1
-kind: ApiRoute
-metadata: {{name: shop, namespace: shop}}
-spec:
-  hosts: [api.example.com]
-  rules:
-  - name: open
-    matches: [{{path: {{value: {path}}}}}]
-    auth: {{anonymous: true}}
-    backends: [{{url: "{}"}}]
-"#,
-        upstream.url()
-    )
+    open_route(&upstream.url(), path)
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -232,14 +232,14 @@ fn a_policy_says_whether_it_is_hardened_and_if_not_what_is_weaker() {
         ),
         (
             "an error",
-            vec![error(&key, Code::UnsafePolicy)],
+            vec![error(&key, Code::WeakKey)],
             "Unknown",
             "NotAccepted",
             "not judged while it is not accepted",
         ),
         (
             "one beside it",
-            vec![error(&key, Code::UnsafePolicy), generic],
+            vec![error(&key, Code::WeakKey), generic],
             "False",
             "GenericProfile",
             "spec.accept: no typ",

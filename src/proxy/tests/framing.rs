@@ -73,6 +73,7 @@ fn a_head_without_a_single_meaning_is_refused_and_its_connection_ends() {
         ("POST /a HTTP/1.1\r\nHost: api.example.com\r\nTransfer-Encoding: ,chunked\r\n\r\n0\r\n\r\n", "bad_framing"),
         ("GET /a HTTP/1.1\r\n\r\n", "bad_host"),
         ("GET /a HTTP/1.0\r\n\r\n", "bad_host"),
+        ("GET http://api.example.com/a HTTP/1.1\r\n\r\n", "bad_host"),
         ("GET /a HTTP/1.1\r\nHost:\r\n\r\n", "bad_host"),
         ("GET /a HTTP/1.1\r\nHost: api.example.com\r\nHost: api.example.com\r\n\r\n", "bad_host"),
         ("GET /a HTTP/1.1\r\nHost: api.example.com\r\nHost: other.example.com\r\n\r\n", "bad_host"),

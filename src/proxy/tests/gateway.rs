@@ -174,11 +174,6 @@ impl Gateway {
         Draining { is_done, _tasks: tasks }
     }
 
-    /// Waits for a drain to which no time passes.
-    pub(super) fn expect_drained(draining: &Draining) {
-        draining.is_done.recv_timeout(PATIENCE).expect("drained without a moment passing");
-    }
-
     /// Lets time pass until a drain is done: how much passed.
     pub(super) fn advance_until_drained(&self, draining: &Draining, most: Duration) -> Duration {
         let step = Duration::from_millis(250);
