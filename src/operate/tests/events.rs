@@ -62,8 +62,8 @@ fn what_is_new_is_told_and_what_was_so_before_is_not() {
         (
             "what it refers to is broken",
             Some(good()),
-            (vec![], Programmed::Broken(error(Code::UnsafePolicy, 0))),
-            vec!["Warning UnsafePolicy"],
+            (vec![], Programmed::Broken(error(Code::WeakKey, 0))),
+            vec!["Warning WeakKey"],
         ),
     ] {
         assert_eq!(words(&told(before, after)), expected, "{name}");
