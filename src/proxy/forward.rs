@@ -68,7 +68,8 @@ pub(super) async fn forward(
     let patience = Patience::start(deadline, exchange.started(), timeouts.request, timeouts.idle);
     let mut call = Call::new(Rc::clone(worker), upstream, patience, timeouts.connect);
 
-    let mut request = Request::from_parts(*head, body);
+    // Boxed: what is handed on from here is a pointer.
+    let mut request = Box::new(Request::from_parts(*head, body));
     for attempt in 0..ATTEMPTS {
         let place = call.pick()?;
         exchange.upstream = Some(place.address);
@@ -76,7 +77,7 @@ pub(super) async fn forward(
         let spare = (may_repeat && attempt == 0 && place.endpoint.has_waiting()).then(|| copy(&request));
         match call.send(place, request).await {
             Ok((head, source)) => return Ok(Reply { head, source }.finish(stages, is_head)),
-            Err(Failed::BeforeSending(back)) => request = *back,
+            Err(Failed::BeforeSending(back)) => request = back,
             Err(Failed::Unprocessed) => match spare {
                 Some(spare) => request = spare,
                 None => return Err(blame(exchange, broken())),
@@ -93,8 +94,8 @@ fn is_idempotent(method: &Method) -> bool {
 }
 
 /// The same request again; it has no body.
-fn copy(request: &Request<RequestBody>) -> Request<RequestBody> {
-    let mut copy = Request::new(RequestBody::Empty);
+fn copy(request: &Request<RequestBody>) -> Box<Request<RequestBody>> {
+    let mut copy = Box::new(Request::new(RequestBody::Empty));
     *copy.method_mut() = request.method().clone();
     *copy.uri_mut() = request.uri().clone();
     *copy.version_mut() = request.version();

@@ -60,11 +60,11 @@ impl Link {
     /// Sends `request`, which happens before the future is polled, and waits for the head of the reply.
     pub(super) fn exchange<'a>(
         &'a mut self,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
         patience: &'a Patience,
     ) -> impl Future<Output = Result<Response<Incoming>, LinkError>> + 'a {
         let upload = request.body().upload();
-        let reply = self.sender.try_send_request(request);
+        let reply = self.sender.try_send_request(*request);
         let connection = &mut self.connection;
         async move {
             let mut reply = std::pin::pin!(reply);

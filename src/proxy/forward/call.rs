@@ -82,7 +82,7 @@ impl Call {
     pub(super) async fn send(
         &mut self,
         place: InFlight,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
     ) -> Result<(response::Parts, Source), Failed> {
         let Some(patience) = self.patience.take() else { return Err(Failed::Final(broken())) };
         let upload = request.body().upload();
@@ -113,7 +113,7 @@ impl Call {
         &self,
         patience: &Patience,
         place: &InFlight,
-        mut request: Request<RequestBody>,
+        mut request: Box<Request<RequestBody>>,
     ) -> Result<(Box<Link>, Response<Incoming>), Failed> {
         loop {
             let waiting = place.endpoint.take();
@@ -123,12 +123,12 @@ impl Call {
                 // Boxed, as all that is seldom: a request carries the room for its whole way with it.
                 None => Box::pin(self.open_link(patience, place.address)).await?,
             };
-            let Some(mut link) = opened else { return Err(Failed::BeforeSending(Box::new(request))) };
+            let Some(mut link) = opened else { return Err(Failed::BeforeSending(request)) };
             return match link.exchange(request, patience).await {
                 Ok(reply) => Ok((link, reply)),
                 // Closed while it waited: no attempt, since the endpoint saw nothing of the request.
                 Err(LinkError::NotSent(back)) if was_waiting => {
-                    request = *back;
+                    request = back;
                     continue;
                 }
                 Err(LinkError::NotSent(back)) => Err(Failed::BeforeSending(back)),
@@ -167,7 +167,7 @@ impl Call {
         &self,
         patience: &Patience,
         place: &InFlight,
-        request: Request<RequestBody>,
+        request: Box<Request<RequestBody>>,
     ) -> Result<Response<Incoming>, Failed> {
         let waiting = place.endpoint.h2_link();
         let was_waiting = waiting.is_some();
@@ -176,13 +176,13 @@ impl Call {
             None => match self.open(patience, place.address).await? {
                 Some(stream) => match H2Link::new(&self.worker, stream).await {
                     Ok(link) => place.endpoint.keep_h2(link),
-                    Err(_) => return Err(Failed::BeforeSending(Box::new(request))),
+                    Err(_) => return Err(Failed::BeforeSending(request)),
                 },
-                None => return Err(Failed::BeforeSending(Box::new(request))),
+                None => return Err(Failed::BeforeSending(request)),
             },
         };
         let upload = request.body().upload();
-        let request = self.for_http2(request);
+        let request = self.for_http2(*request);
         match patience.wait(upload, link.exchange(request)).await {
             Err(why) => Err(Failed::Final(time_up(why))),
             Ok(Ok(reply)) => Ok(reply),
