@@ -73,8 +73,11 @@ impl TraceParent {
     /// it belongs to a trace that ends here.
     pub fn of_request(headers: &mut HeaderMap) -> Option<Self> {
         let mut values = headers.get_all(TRACEPARENT).iter();
-        let first = values.next().and_then(|value| Self::parse(value.as_bytes()));
-        let only = first.filter(|_| values.next().is_none());
+        let Some(first) = values.next() else {
+            headers.remove(TRACESTATE);
+            return None;
+        };
+        let only = Self::parse(first.as_bytes()).filter(|_| values.next().is_none());
         if only.is_none() {
             headers.remove(TRACEPARENT);
             headers.remove(TRACESTATE);
