@@ -316,6 +316,34 @@ fn links_that_were_closed_while_they_waited_cost_no_request_and_no_attempt() {
 }
 
 #[test]
+fn a_request_that_met_one_dead_link_gets_a_new_one() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::start(open_to(upstream.address()));
+    let mut clients: Vec<_> = (0..3).map(|_| gateway.connect()).collect();
+    let mut servers = Vec::new();
+    for client in &mut clients {
+        client.send(GET);
+        let mut server = upstream.accept();
+        server.read_message();
+        servers.push(server);
+    }
+    for (client, server) in clients.iter_mut().zip(&mut servers) {
+        server.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        client.read_message();
+    }
+    let client = clients.first_mut().unwrap();
+    client.send(GET);
+    // As after a restart of its host: each ends only when the next request has come to it.
+    let mut last = servers.pop().unwrap();
+    last.read_message();
+    drop(last);
+    let mut server = upstream.accept();
+    server.read_message();
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(client.read_message().status(), 200);
+}
+
+#[test]
 fn an_endpoint_that_takes_no_connection_is_passed_over() {
     // Bound and not listening: a connection to it is refused.
     let closed = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
