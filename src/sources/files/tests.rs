@@ -460,6 +460,23 @@ fn a_file_that_is_gone_takes_its_objects_with_it_and_makes_the_later_ones_older(
 }
 
 #[test]
+fn a_file_in_a_folder_that_cannot_be_read_is_not_gone() {
+    let mut followed = Followed::new(&["a"]);
+    write(&followed.folder, "below/b.yaml", &route("b"));
+    assert_eq!(followed.settle(), ["below/b.yaml: b"]);
+    // A loop of links cannot be followed, by whoever is asked to.
+    fs::rename(followed.path("below"), followed.path(".below")).unwrap();
+    symlink("below", followed.path("below")).unwrap();
+    // Still there, and younger by what stands for the folder.
+    assert_eq!(followed.settle(), ["below: !InvalidYaml", "below/b.yaml: b"]);
+    fs::remove_file(followed.path("below")).unwrap();
+    fs::rename(followed.path(".below"), followed.path("below")).unwrap();
+    assert_eq!(followed.settle(), ["below gone", "below/b.yaml: b"]);
+    fs::remove_dir_all(followed.path("below")).unwrap();
+    assert_eq!(followed.settle(), ["below/b.yaml gone"]);
+}
+
+#[test]
 fn a_broken_file_keeps_its_last_whole_objects_and_says_what_is_wrong() {
     let mut followed = Followed::new(&["a", "b"]);
     write(&followed.folder, "a.yaml", &format!("{}---\nkind: {{\n", route("c")));
