@@ -609,8 +609,10 @@ async fn the_watcher_looks_as_the_clock_goes_and_ends_with_its_listener() {
     let (sender, mut receiver) = mpsc::channel(1);
     let mut tasks = Tasks::new();
     tasks.spawn("files", reading.watcher(Clock::manual(Arc::clone(&manual))).run(sender));
-    for name in ["b", "c"] {
-        write(&folder, "a.yaml", &route(name));
+    for name in ["a", "b"] {
+        // With another file besides: both come at once.
+        write(&folder, "a.yaml", &route(&format!("{name}0")));
+        write(&folder, &format!("{name}1.yaml"), &route(&format!("{name}1")));
         let update = loop {
             tokio::task::yield_now().await;
             manual.advance(Duration::from_millis(250));
@@ -618,7 +620,9 @@ async fn the_watcher_looks_as_the_clock_goes_and_ends_with_its_listener() {
                 break update;
             }
         };
-        assert_eq!(lines(folder.path(), &[update]), [format!("a.yaml: {name}")]);
+        let Update::Together(updates) = update else { panic!("{update:?}") };
+        let expected = [format!("a.yaml: {name}0"), format!("{name}1.yaml: {name}1")];
+        assert_eq!(lines(folder.path(), &updates), expected);
     }
     drop(receiver);
     write(&folder, "a.yaml", &route("d"));
