@@ -179,6 +179,24 @@ fn an_informational_reply_is_passed_over_and_a_switch_of_protocols_is_none() {
 }
 
 #[test]
+fn informational_replies_without_end_are_none() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::start(open_to(upstream.address()));
+    let mut client = gateway.connect();
+    client.send(GET);
+    let mut server = upstream.accept();
+    server.read_message();
+    let storm = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1_000);
+    let mut sent = 0;
+    while sent < 8 << 20 && server.try_send(storm.as_bytes()) {
+        sent += storm.len();
+    }
+    assert!(sent < 8 << 20, "all of it was read");
+    assert_eq!(client.read_message().status(), 502);
+    assert_eq!(verdicts(&gateway.stop()), [(502, "upstream_broken")]);
+}
+
+#[test]
 fn a_client_that_waits_for_100_continue_gets_it_when_its_body_is_wanted() {
     let upstream = Upstream::start();
     let tables = Tables::default().rule("/", stages(forward(upstream.address()))).rule("/small", {
