@@ -53,6 +53,7 @@ fn of_scope(update: &Update) -> &[Finding] {
         | Update::Version { .. }
         | Update::Forbid { .. }
         | Update::Withdraw { .. }
+        | Update::Together(_)
         | Update::Report { .. } => &[],
     }
 }

@@ -133,14 +133,19 @@ where
     std::future::poll_fn(|context: &mut Context<'_>| {
         loop {
             if worker.is_draining() && !closing {
-                if session.phase() == Phase::Idle && !session.is_http2() {
-                    if !last_call {
-                        last_call = true;
-                        session.close_within(LAST_CALL);
+                match session.phase() {
+                    Phase::Idle if !session.is_http2() => {
+                        if !last_call {
+                            last_call = true;
+                            session.close_within(LAST_CALL);
+                        }
                     }
-                } else {
-                    closing = true;
-                    close(connection.as_mut());
+                    // hyper would forget what it has of the head; the reply to it ends the connection.
+                    Phase::Head => {}
+                    Phase::Idle | Phase::Serving | Phase::Lingering => {
+                        closing = true;
+                        close(connection.as_mut());
+                    }
                 }
             }
             if let Poll::Ready(ended) = connection.as_mut().poll(context) {

@@ -74,7 +74,7 @@ pub(super) async fn forward(
         let place = call.pick()?;
         exchange.upstream = Some(place.address);
         // Kept only where it may be needed: a link that waited can have been closed since.
-        let spare = (may_repeat && attempt == 0 && place.endpoint.has_waiting()).then(|| copy(&request));
+        let spare = (may_repeat && attempt + 1 < ATTEMPTS && place.endpoint.has_waiting()).then(|| copy(&request));
         match call.send(place, request).await {
             Ok((head, source)) => return Ok(Reply { head, source }.finish(stages, is_head)),
             Err(Failed::BeforeSending(back)) => request = back,

@@ -52,6 +52,8 @@ pub enum Update {
         /// As of when.
         version: Version,
     },
+    /// All of these, with nothing between them: what moves from one file to another is never in neither.
+    Together(Vec<Update>),
     /// The scope cannot be read: the API server refuses us. Its objects are gone.
     Forbid {
         /// Which watch.
@@ -134,6 +136,7 @@ impl Resources {
                 self.permit(&scope);
             }
             Update::Report { key, report } => self.report_arrived(key, &report),
+            Update::Together(updates) => updates.into_iter().for_each(|update| self.apply(update)),
         }
     }
 

@@ -48,11 +48,14 @@ pub(super) struct Call {
     connect: Duration,
     /// The endpoint that was tried last.
     tried: Option<SocketAddr>,
+    /// A connection that had been waiting was dead: the others that wait may be too, and it shows only when a request has
+    /// been given to one.
+    wants_new: bool,
 }
 
 impl Call {
     pub(super) fn new(worker: Rc<Worker>, upstream: Arc<Upstream>, patience: Patience, connect: Duration) -> Self {
-        Self { worker, upstream, patience: Some(patience), connect, tried: None }
+        Self { worker, upstream, patience: Some(patience), connect, tried: None, wants_new: false }
     }
 
     /// Where to send it next.
@@ -104,6 +107,7 @@ impl Call {
             }
             Err(failed) => {
                 self.patience = Some(patience);
+                self.wants_new = self.wants_new || matches!(failed, Failed::Unprocessed);
                 Err(failed)
             }
         }
@@ -116,7 +120,7 @@ impl Call {
         mut request: Box<Request<RequestBody>>,
     ) -> Result<(Box<Link>, Response<Incoming>), Failed> {
         loop {
-            let waiting = place.endpoint.take();
+            let waiting = if self.wants_new { None } else { place.endpoint.take() };
             let was_waiting = waiting.is_some();
             let opened = match waiting {
                 Some(link) => Some(link),

@@ -78,6 +78,38 @@ fn an_idle_connection_gets_a_last_call() {
 }
 
 #[test]
+fn a_head_that_has_begun_and_a_connection_without_any_are_served_to_the_end() {
+    let upstream = Upstream::start();
+    let mut gateway = Gateway::start(open_to(upstream.address()));
+    let (mut begun, mut fresh) = (gateway.connect(), gateway.connect());
+    begun.send(GET);
+    let mut server = upstream.accept();
+    server.read_message();
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(begun.read_message().status(), 200);
+    let (start, rest) = GET.split_at(20);
+    begun.send(start);
+    // When this is answered, the thread has read what came before.
+    let mut other = gateway.connect();
+    other.send("GET /a HTTP/1.1\r\nHost: other.example.com\r\n\r\n");
+    assert_eq!(other.read_message().status(), 404);
+    let draining = gateway.begin_drain(GRACE);
+    server.expect_close();
+    for (client, bytes) in [(&mut begun, rest), (&mut fresh, GET)] {
+        client.send(bytes);
+        let mut server = upstream.accept();
+        server.read_message();
+        server.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        let reply = client.read_message();
+        assert_eq!((reply.status(), reply.field("connection")), (200, Some("close")));
+        client.finish();
+        client.expect_close();
+    }
+    other.finish();
+    gateway.advance_until_drained(&draining, Duration::from_secs(5));
+}
+
+#[test]
 fn nobody_new_is_accepted() {
     let upstream = Upstream::start();
     let mut gateway = Gateway::start(open_to(upstream.address()));

@@ -179,6 +179,24 @@ fn an_informational_reply_is_passed_over_and_a_switch_of_protocols_is_none() {
 }
 
 #[test]
+fn informational_replies_without_end_are_none() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::start(open_to(upstream.address()));
+    let mut client = gateway.connect();
+    client.send(GET);
+    let mut server = upstream.accept();
+    server.read_message();
+    let storm = "HTTP/1.1 103 Early Hints\r\n\r\n".repeat(1_000);
+    let mut sent = 0;
+    while sent < 8 << 20 && server.try_send(storm.as_bytes()) {
+        sent += storm.len();
+    }
+    assert!(sent < 8 << 20, "all of it was read");
+    assert_eq!(client.read_message().status(), 502);
+    assert_eq!(verdicts(&gateway.stop()), [(502, "upstream_broken")]);
+}
+
+#[test]
 fn a_client_that_waits_for_100_continue_gets_it_when_its_body_is_wanted() {
     let upstream = Upstream::start();
     let tables = Tables::default().rule("/", stages(forward(upstream.address()))).rule("/small", {
@@ -311,6 +329,34 @@ fn links_that_were_closed_while_they_waited_cost_no_request_and_no_attempt() {
     client.send("POST /a HTTP/1.1\r\nHost: api.example.com\r\nContent-Length: 1\r\n\r\nx");
     let mut server = upstream.accept();
     assert_eq!(server.read_message().text(), "x");
+    server.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+    assert_eq!(client.read_message().status(), 200);
+}
+
+#[test]
+fn a_request_that_met_one_dead_link_gets_a_new_one() {
+    let upstream = Upstream::start();
+    let gateway = Gateway::start(open_to(upstream.address()));
+    let mut clients: Vec<_> = (0..3).map(|_| gateway.connect()).collect();
+    let mut servers = Vec::new();
+    for client in &mut clients {
+        client.send(GET);
+        let mut server = upstream.accept();
+        server.read_message();
+        servers.push(server);
+    }
+    for (client, server) in clients.iter_mut().zip(&mut servers) {
+        server.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
+        client.read_message();
+    }
+    let client = clients.first_mut().unwrap();
+    client.send(GET);
+    // As after a restart of its host: each ends only when the next request has come to it.
+    let mut last = servers.pop().unwrap();
+    last.read_message();
+    drop(last);
+    let mut server = upstream.accept();
+    server.read_message();
     server.send("HTTP/1.1 200 OK\r\nContent-Length: 0\r\n\r\n");
     assert_eq!(client.read_message().status(), 200);
 }

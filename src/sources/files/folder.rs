@@ -80,6 +80,15 @@ pub(super) fn words(error: &io::Error) -> String {
     error.kind().to_string()
 }
 
+/// Whether a file may be there: it is listed, or a folder on the way to it could not be read.
+pub(super) fn may_be_in(listing: &Listing, path: &str) -> bool {
+    let is_closed = |folder: &Path| {
+        let entry = folder.to_str().and_then(|folder| listing.get(folder));
+        matches!(entry, Some(Entry::Problem(_)))
+    };
+    listing.contains_key(path) || Path::new(path).ancestors().skip(1).any(is_closed)
+}
+
 #[derive(Default)]
 struct Look {
     listing: Listing,
@@ -102,8 +111,15 @@ impl Look {
         let mut paths: Vec<_> = entries.iter().map(fs::DirEntry::path).filter(|path| !is_hidden(path)).collect();
         paths.sort();
         for path in paths {
-            // What is gone between the two calls, or a link to nowhere, is not there.
-            let Ok(metadata) = fs::metadata(&path) else { continue };
+            let metadata = match fs::metadata(&path) {
+                Ok(metadata) => metadata,
+                // What is gone between the two calls, or a link to nowhere, is not there.
+                Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+                Err(error) => {
+                    self.problem(&path, words(&error));
+                    continue;
+                }
+            };
             if metadata.is_dir() {
                 self.folder(&path, &metadata, depth + 1);
             } else if is_ours(&path) {

@@ -122,7 +122,7 @@ impl Files {
         let now = folder::list(&self.roots);
         let before = std::mem::replace(&mut self.seen, now);
         let mut changes = Changes::default();
-        let gone = |path: &&Arc<str>| !self.seen.contains_key(*path) && !before.contains_key(*path);
+        let gone = |path: &&Arc<str>| !folder::may_be_in(&self.seen, path) && !folder::may_be_in(&before, path);
         let gone: Vec<_> = self.known.keys().filter(gone).cloned().collect();
         for path in gone {
             self.known.remove(&path);

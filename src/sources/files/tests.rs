@@ -460,6 +460,23 @@ fn a_file_that_is_gone_takes_its_objects_with_it_and_makes_the_later_ones_older(
 }
 
 #[test]
+fn a_file_in_a_folder_that_cannot_be_read_is_not_gone() {
+    let mut followed = Followed::new(&["a"]);
+    write(&followed.folder, "below/b.yaml", &route("b"));
+    assert_eq!(followed.settle(), ["below/b.yaml: b"]);
+    // A loop of links cannot be followed, by whoever is asked to.
+    fs::rename(followed.path("below"), followed.path(".below")).unwrap();
+    symlink("below", followed.path("below")).unwrap();
+    // Still there, and younger by what stands for the folder.
+    assert_eq!(followed.settle(), ["below: !InvalidYaml", "below/b.yaml: b"]);
+    fs::remove_file(followed.path("below")).unwrap();
+    fs::rename(followed.path(".below"), followed.path("below")).unwrap();
+    assert_eq!(followed.settle(), ["below gone", "below/b.yaml: b"]);
+    fs::remove_dir_all(followed.path("below")).unwrap();
+    assert_eq!(followed.settle(), ["below/b.yaml gone"]);
+}
+
+#[test]
 fn a_broken_file_keeps_its_last_whole_objects_and_says_what_is_wrong() {
     let mut followed = Followed::new(&["a", "b"]);
     write(&followed.folder, "a.yaml", &format!("{}---\nkind: {{\n", route("c")));
@@ -592,8 +609,10 @@ async fn the_watcher_looks_as_the_clock_goes_and_ends_with_its_listener() {
     let (sender, mut receiver) = mpsc::channel(1);
     let mut tasks = Tasks::new();
     tasks.spawn("files", reading.watcher(Clock::manual(Arc::clone(&manual))).run(sender));
-    for name in ["b", "c"] {
-        write(&folder, "a.yaml", &route(name));
+    for name in ["a", "b"] {
+        // With another file besides: both come at once.
+        write(&folder, "a.yaml", &route(&format!("{name}0")));
+        write(&folder, &format!("{name}1.yaml"), &route(&format!("{name}1")));
         let update = loop {
             tokio::task::yield_now().await;
             manual.advance(Duration::from_millis(250));
@@ -601,7 +620,9 @@ async fn the_watcher_looks_as_the_clock_goes_and_ends_with_its_listener() {
                 break update;
             }
         };
-        assert_eq!(lines(folder.path(), &[update]), [format!("a.yaml: {name}")]);
+        let Update::Together(updates) = update else { panic!("{update:?}") };
+        let expected = [format!("a.yaml: {name}0"), format!("{name}1.yaml: {name}1")];
+        assert_eq!(lines(folder.path(), &updates), expected);
     }
     drop(receiver);
     write(&folder, "a.yaml", &route("d"));

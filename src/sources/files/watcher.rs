@@ -24,7 +24,8 @@ impl Watcher {
         Self { files, clock }
     }
 
-    /// Sends what changes, until nobody listens any more. A file sends `Replace`, one that is gone `Withdraw`.
+    /// Sends what changes, until nobody listens any more: what one look has found as one update, in which a file has a
+    /// `Replace`, and one that is gone a `Withdraw`.
     pub async fn run(self, sender: mpsc::Sender<Update>) {
         let Self { mut files, clock } = self;
         loop {
@@ -42,11 +43,9 @@ impl Watcher {
             for Note { path, line, text } in changes.notes {
                 tracing::info!(%path, line, text, "document was skipped");
             }
-            for update in changes.updates {
-                log(&update);
-                if sender.send(update).await.is_err() {
-                    return;
-                }
+            changes.updates.iter().for_each(log);
+            if !changes.updates.is_empty() && sender.send(Update::Together(changes.updates)).await.is_err() {
+                return;
             }
         }
     }
@@ -62,6 +61,7 @@ fn log(update: &Update) {
         | Update::Remove { .. }
         | Update::Version { .. }
         | Update::Forbid { .. }
+        | Update::Together(_)
         | Update::Report { .. } => {}
     }
 }

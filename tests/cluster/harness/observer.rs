@@ -129,6 +129,7 @@ impl Seen {
                 self.forbidden.insert(scope);
             }
             Update::Withdraw { scope } => self.forget(&scope),
+            Update::Together(updates) => updates.into_iter().for_each(|update| self.apply(update)),
             Update::Report { .. } => panic!("a watch reports nothing"),
         }
     }
