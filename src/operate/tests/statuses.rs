@@ -230,20 +230,8 @@ fn a_policy_says_whether_it_is_hardened_and_if_not_what_is_weaker() {
             "GenericProfile",
             "spec.accept: no typ; spec.accept: plain http",
         ),
-        (
-            "an error",
-            vec![error(&key, Code::WeakKey)],
-            "Unknown",
-            "NotAccepted",
-            "not judged while it is not accepted",
-        ),
-        (
-            "one beside it",
-            vec![error(&key, Code::WeakKey), generic],
-            "False",
-            "GenericProfile",
-            "spec.accept: no typ",
-        ),
+        ("an error", vec![error(&key, Code::WeakKey)], "Unknown", "NotAccepted", "not judged while it is not accepted"),
+        ("one beside it", vec![error(&key, Code::WeakKey), generic], "False", "GenericProfile", "spec.accept: no typ"),
     ] {
         let desired = desired(&key, &verdict(1, findings, vec![]), &Programmed::Enforced, None, NOW);
         let condition = &desired.document["status"]["conditions"][3];
