@@ -83,7 +83,7 @@ fn all(issuer: &Issuer, now: UnixTime) -> Result<Vec<Line>, SigningKeyError> {
         ),
         line("200: an API key", "/orders/7", Credential::ApiKey, ""),
         line(
-            "503: the rule names a policy that does not exist, so nobody gets through",
+            "503: the rule names a policy that does not exist, as the error above says, so nobody gets through",
             "/invoices",
             token(Claims { ..good })?,
             "",
