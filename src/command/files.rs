@@ -33,8 +33,16 @@ pub enum FileProblem {
     #[error("is larger than 1 MiB")]
     TooLarge,
     /// It is there already, or its folder is not, or is not ours to write.
-    #[error("cannot be written: {0}")]
+    #[error("cannot be written: {}", said(*.0))]
     Write(ErrorKind),
+}
+
+/// What keeps a file from being written: of one that is there already, in our own words.
+fn said(kind: ErrorKind) -> String {
+    if kind == ErrorKind::AlreadyExists {
+        return "there is such a file already; expected the name of a new one".to_owned();
+    }
+    kind.to_string()
 }
 
 /// Who may read a file that is written.

@@ -41,7 +41,7 @@ pub enum KeysError {
     #[error("the label bearward.dev/use is set by the command itself")]
     ReservedLabel,
     /// What was read is no API key.
-    #[error("not an API key: {}", .0.meaning())]
+    #[error("not an API key: {}", is_not(*.0))]
     NotApiKey(Reason),
     /// The key could not be read.
     #[error("the key cannot be read: {0}")]
@@ -49,6 +49,15 @@ pub enum KeysError {
     /// What was made could not be written.
     #[error("cannot write: {0}")]
     Output(ErrorKind),
+}
+
+/// Why something is no API key. The word for what is of no form speaks of tokens too, which are not expected here.
+fn is_not(reason: Reason) -> &'static str {
+    if reason == Reason::MalformedToken {
+        "expected bw_, an id, _, and a secret with its checksum"
+    } else {
+        reason.meaning()
+    }
 }
 
 impl From<std::io::Error> for KeysError {

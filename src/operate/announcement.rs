@@ -1,8 +1,6 @@
 //! What a change of status is worth telling those who watch events: that an object came into force or out of it, and
 //! errors that are new.
 
-use std::collections::BTreeSet;
-
 use serde_json::Value;
 
 use super::status::{Desired, Known, finding_digest};
@@ -37,7 +35,6 @@ pub(super) fn announcements(before: Option<&Known>, verdict: &Verdict, written: 
             warning(finding.code.as_str(), &format!("{}: {}. {}", finding.field, finding.cause, finding.cure))
         })
         .collect();
-    let told: BTreeSet<String> = all.iter().map(|announcement| announcement.reason.clone()).collect();
     let conditions = written.document.pointer("/status/conditions").and_then(Value::as_array);
     for condition in conditions.into_iter().flatten() {
         let text = |member: &str| condition.get(member).and_then(Value::as_str).unwrap_or_default();
@@ -52,7 +49,7 @@ pub(super) fn announcements(before: Option<&Known>, verdict: &Verdict, written: 
                 all.push(Announcement { is_warning: false, reason: reason.to_owned(), note: cut(message) });
             }
             // The error itself says more.
-            "False" if !told.contains(reason) && all.iter().all(|other| other.reason != reason) => {
+            "False" if all.iter().all(|other| other.reason != reason) => {
                 all.push(warning(reason, message));
             }
             _ => {}

@@ -2,9 +2,9 @@
 //!
 //! hyper's client comes as two halves: a sender, and a connection future that somebody must poll. Usually the latter is
 //! spawned, and every request then wakes two tasks and back. Here the request polls both, so that a request is one task
-//! from the client's socket to the endpoint's and back; an idle link is polled by nobody: that its
-//! endpoint has closed it shows when the next request is given to it, which comes back unsent. The sender and the body are polled with a waker that does nothing: only the connection, polled
-//! in the same breath, can make them ready.
+//! from the client's socket to the endpoint's and back. An idle link is polled by nobody: that its endpoint has closed it
+//! shows when the next request is given to it, which comes back unsent. The sender and the body are polled with a waker
+//! that does nothing: only the connection, polled in the same breath, can make them ready.
 
 use std::cell::Cell;
 use std::future::Future;

@@ -12,8 +12,8 @@
 //!
 //! A change counts when two looks in a row agree on it, so that a file that is being written is not read, and one that an
 //! editor moves away for a moment is not gone. One that does not rest is read after a second all the same, as it is between
-//! two writes; one that only grows is being written, and has ten seconds. What is half written all the same is a broken
-//! file, as above.
+//! two writes; one that only grows, or was emptied, is being written, and has ten seconds. What is half written all the
+//! same is a broken file, as above.
 //!
 //! Bounds: 10 MiB a file, 256 MiB and 10,000 files in all. What is beyond is not read, and said.
 

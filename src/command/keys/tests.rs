@@ -155,6 +155,8 @@ fn the_hash_of_a_key_is_what_its_record_has() {
     assert_eq!(hash(b""), Err(KeysError::NotApiKey(Reason::MalformedToken)));
     assert_eq!(hash(b"\xff"), Err(KeysError::NotApiKey(Reason::MalformedToken)));
     assert_eq!(hash(&key.as_bytes()[16..59]), Err(KeysError::NotApiKey(Reason::MalformedToken)));
+    let said = hash(b"bw_x").unwrap_err().to_string();
+    assert_eq!(said, "not an API key: expected bw_, an id, _, and a secret with its checksum");
 }
 
 fn make_signing(algorithm: Algorithm, private_key: PathBuf, key_set: Option<PathBuf>) -> Result<String, KeysError> {

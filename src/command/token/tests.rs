@@ -375,5 +375,8 @@ fn what_is_no_text_or_cannot_be_read_or_written_is_an_error() {
     let again = MintArgs { key_set: Some(fixture.path("keys.json")), ..mint_args(fixture.key()) };
     let there =
         FileError { path: fixture.path("keys.json"), problem: FileProblem::Write(std::io::ErrorKind::AlreadyExists) };
+    assert!(
+        there.to_string().ends_with("cannot be written: there is such a file already; expected the name of a new one")
+    );
     assert_eq!(mint(&again), Err(TokenError::File(there)));
 }

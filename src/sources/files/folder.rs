@@ -54,6 +54,11 @@ impl Entry {
             Self::Problem(_) => 0,
         }
     }
+
+    /// Whether it is a file without a byte.
+    pub(super) const fn is_empty(&self) -> bool {
+        matches!(self, Self::File(stamp) if stamp.size == 0)
+    }
 }
 
 /// What is there now, by path.

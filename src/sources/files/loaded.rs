@@ -30,7 +30,8 @@ const DOCUMENTS: i64 = 1_000_000;
 /// After so many looks in a row that each saw a file change, it is read all the same: a second.
 const MOST_LOOKS: u32 = 4;
 
-/// The same for one that grew each time, as a file does that is being written: its beginning may well look whole.
+/// The same for one that grew each time, as a file does that is being written: its beginning may well look whole. And for
+/// one that was emptied, as a shell does before the command begins that writes it.
 const MOST_LOOKS_GROWING: u32 = 40;
 
 /// All files, as they are in force.
@@ -57,7 +58,7 @@ impl Restless {
     /// Another look saw it change; whether that is enough.
     fn look(&mut self, entry: &Entry) -> bool {
         let size = entry.size();
-        self.shrank |= self.looks > 0 && size <= self.size;
+        self.shrank |= self.looks > 0 && size > 0 && size <= self.size;
         self.size = size;
         self.looks = self.looks.saturating_add(1);
         self.looks >= if self.shrank { MOST_LOOKS } else { MOST_LOOKS_GROWING }
@@ -131,8 +132,10 @@ impl Files {
         self.restless.retain(|path, _| self.seen.contains_key(path) || before.contains_key(path));
         let mut outcomes = BTreeMap::new();
         for (path, entry) in &self.seen {
-            let rests = before.get(path) == Some(entry);
-            let known = self.known.get_mut(path).filter(|known| known.entry == *entry);
+            let known = self.known.get_mut(path);
+            let is_emptied = entry.is_empty() && known.as_ref().is_some_and(|known| known.has_text());
+            let rests = before.get(path) == Some(entry) && !is_emptied;
+            let known = known.filter(|known| known.entry == *entry);
             if known.as_ref().is_some_and(|known| known.is_confirmed || !rests) {
                 continue;
             }
@@ -202,6 +205,11 @@ impl Known {
     fn size(&self) -> usize {
         let broken = self.broken_text.as_ref().map_or(0, |text| text.len());
         self.whole.as_ref().map_or(0, |whole| whole.text.len()).saturating_add(broken)
+    }
+
+    /// Whether it has a text in force to lose.
+    fn has_text(&self) -> bool {
+        self.whole.as_ref().is_some_and(|whole| !whole.text.is_empty())
     }
 
     /// Whether this is what was read before. What could not be read is not tried again before it changes.

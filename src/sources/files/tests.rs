@@ -426,6 +426,23 @@ fn a_file_that_only_grows_is_waited_for_for_ten_seconds() {
 }
 
 #[test]
+fn a_file_that_was_emptied_keeps_its_objects_for_ten_seconds() {
+    let mut followed = Followed::new(&["a"]);
+    // As `command > a.yaml` does, whose command takes its time.
+    write(&followed.folder, "a.yaml", "");
+    for look in 1..30 {
+        assert_eq!(followed.look(), [""; 0], "look {look}");
+    }
+    write(&followed.folder, "a.yaml", &route("b"));
+    assert_eq!(followed.settle(), ["a.yaml: b"]);
+    // One that stays so was meant.
+    write(&followed.folder, "a.yaml", "");
+    let sent: Vec<(i32, String)> = (1..=45).map(|look| (look, followed.look().concat())).collect();
+    let sent: Vec<_> = sent.into_iter().filter(|(_, update)| !update.is_empty()).collect();
+    assert_eq!(sent, [(40, "a.yaml:".to_owned())]);
+}
+
+#[test]
 fn a_change_that_leaves_no_mark_on_the_file_is_seen_by_reading_it_twice() {
     let mut followed = Followed::new(&["a"]);
     let path = followed.path("a.yaml");
