@@ -43,6 +43,7 @@ use rustls::ClientConfig;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
+use crate::jose::FingerprintKey;
 use crate::snapshot::Snapshot;
 use crate::state::FailingSources;
 use crate::wire::forwarded::TrustedProxies;
@@ -100,6 +101,8 @@ struct Shared {
     idle_links: Arc<AtomicUsize>,
     tokens: Arc<SharedTokens>,
     failing_sources: FailingSources,
+    /// What the subjects of the access log are hidden with.
+    fingerprints: FingerprintKey,
     /// Where the last reference to an old snapshot goes.
     retired: mpsc::Sender<Arc<Snapshot>>,
 }

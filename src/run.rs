@@ -37,6 +37,7 @@ use crate::cli::Settings;
 use crate::clock::Clock;
 use crate::compile::{self, Compiler};
 use crate::finding::Finding;
+use crate::jose::FingerprintKey;
 use crate::operate::{Inputs, Operator};
 use crate::proxy::{self, Limits, Proxy};
 use crate::snapshot::Snapshot;
@@ -64,6 +65,8 @@ pub struct Parts {
     pub clock: Clock,
     /// Where random numbers start that need not be secret.
     pub seed: u64,
+    /// What subjects are hidden with in the access log: equal ones can be told only where this is the same.
+    pub fingerprints: FingerprintKey,
     /// Who looks names up.
     pub resolver: Arc<dyn Resolve>,
     /// Where the objects come from.
@@ -76,7 +79,7 @@ pub struct Parts {
 /// each file or watch has been read whole or has failed on record; with a cluster that cannot be reached, this waits.
 /// Dropped while it waits, it ends what it started.
 pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, StartError> {
-    let Parts { clock, seed, resolver, objects } = parts;
+    let Parts { clock, seed, fingerprints, resolver, objects } = parts;
     let (sockets, addresses) = Sockets::bind(&settings).await?;
     let log = LogFile::open(&settings.access_log)
         .map_err(|source| StartError::AccessLog { target: settings.access_log.clone(), source })?;
@@ -92,7 +95,8 @@ pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, Star
     let answer = move |request| std::future::ready(admin::operator(&shown, addresses.admin, &request));
     tasks.spawn("operator's view", admin::serve(sockets.admin, clock.clone(), answer));
 
-    let mut proxy = data_plane(&settings, &view, &outbound, seed, &log).map_err(StartError::Threads)?;
+    let random = Random { seed, fingerprints };
+    let mut proxy = data_plane(&settings, &view, &outbound, random, &log).map_err(StartError::Threads)?;
     let controls = Controls { settings: &settings, view: &view, outbound, clock: &clock, seed };
     let (operator, mut first) = controls.start(&mut tasks, objects, findings);
     match &*first.wait_for(|first| *first != First::Awaited).await.map_err(|_| StartError::Stopped)? {
@@ -127,7 +131,19 @@ fn view(settings: &Settings, clock: &Clock, findings: watch::Receiver<Arc<[Findi
     })
 }
 
-fn data_plane(settings: &Settings, view: &View, outbound: &Outbound, seed: u64, log: &LogFile) -> io::Result<Proxy> {
+/// What the data plane takes of randomness.
+struct Random {
+    seed: u64,
+    fingerprints: FingerprintKey,
+}
+
+fn data_plane(
+    settings: &Settings,
+    view: &View,
+    outbound: &Outbound,
+    random: Random,
+    log: &LogFile,
+) -> io::Result<Proxy> {
     let parts = proxy::Parts {
         threads: settings.threads.get(),
         limits: Limits { connections: settings.max_connections.get(), ..Limits::default() },
@@ -135,7 +151,8 @@ fn data_plane(settings: &Settings, view: &View, outbound: &Outbound, seed: u64, 
         snapshot: Arc::clone(&view.snapshot),
         clock: view.clock.clone(),
         tls: Arc::clone(&outbound.tls),
-        seed,
+        seed: random.seed,
+        fingerprints: random.fingerprints,
         counters: view.counters.clone(),
     };
     Proxy::start(parts, log)

@@ -265,6 +265,8 @@ async fn the_snapshot_is_shown_without_its_secrets() {
     assert_eq!((&jwt["issuer"], &jwt["audiences"]), (&json!("https://login.example.com/"), &json!(["orders"])));
     assert_eq!(jwt["keys"]["kids"], json!([kid]));
     assert_eq!(jwt["keys"]["fetched"], "2027-01-15T07:58:30Z");
+    let identity = json!({"subject": "sub", "client": ["client_id", "azp"], "team": null});
+    assert_eq!(shown["policies"][0]["identity"], identity);
     assert_eq!(shown["policies"][0]["entries"][1]["api_keys"], json!({"count": 0, "headers": ["x-api-key"]}));
     assert_eq!(shown["upstreams"][0]["endpoints"], json!(["10.0.0.1:443"]));
 }

@@ -8,7 +8,7 @@ use super::auth::Auth;
 use super::backend::Backend;
 use super::matching::Match;
 use super::references::ServiceRef;
-use super::schema::{DURATION, HOST_OR_WILDCARD, LABEL, exactly_one, without_description};
+use super::schema::{DURATION, HOST_OR_WILDCARD, LABEL, exactly_one, not_zero, without_description};
 use super::status::ApiRouteStatus;
 use super::transform::{Redirect, RequestTransform, ResponseTransform};
 
@@ -137,14 +137,17 @@ pub struct Timeouts {
     /// `idle` ends what hangs. Example: `30s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32), regex(pattern = DURATION))]
+    #[x_kube(validation = not_zero())]
     pub request: Option<String>,
     /// For one connection to an endpoint to stand, TLS included; then another endpoint is tried. When unset, `2s`.
     /// Example: `1s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32), regex(pattern = DURATION))]
+    #[x_kube(validation = not_zero())]
     pub connect: Option<String>,
     /// Between two pieces of a body, either way; then the stream is cut. When unset, `1m`. Example: `1m30s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32), regex(pattern = DURATION))]
+    #[x_kube(validation = not_zero())]
     pub idle: Option<String>,
 }

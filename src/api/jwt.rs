@@ -5,7 +5,7 @@ use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
 use super::references::SecretKeyRef;
-use super::schema::{DURATION, URL, VISIBLE, exactly_one, without_description};
+use super::schema::{DURATION, URL, VISIBLE, exactly_one, not_zero, without_description};
 
 /// What a JWT must be to be accepted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
@@ -47,11 +47,13 @@ pub struct Jwt {
     /// Example: `1h`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32), regex(pattern = DURATION))]
+    #[x_kube(validation = not_zero())]
     pub max_lifetime: Option<String>,
     /// The longest time since a token's `iat`, whatever its `exp`; tokens without `iat` are then refused. When unset,
     /// there is no such limit. Example: `10m`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32), regex(pattern = DURATION))]
+    #[x_kube(validation = not_zero())]
     pub max_age: Option<String>,
     /// How far the issuer's clock may be from ours when `exp` and `nbf` are compared; at most `5m`. When unset, `30s`.
     /// Example: `10s`.

@@ -31,8 +31,8 @@ pub struct TokenPolicySpec {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = LABEL))]
     pub class: Option<String>,
-    /// Which claims, or labels of an API key, say who the caller is. When unset, each member as it says itself.
-    /// Example: `{subject: sub, team: team}`.
+    /// Which claims say who called, in the access log. API keys have the labels of their Secret for claims, and their
+    /// owner for `sub`. When unset, each member as it says itself. Example: `{team: team}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub identity: Option<Identity>,
     /// What is accepted. A token is tried against the one entry that its form and issuer select, never against several.
@@ -46,21 +46,34 @@ pub struct TokenPolicySpec {
     pub forward: Option<Forward>,
 }
 
-/// Which claims, or labels of an API key, say who the caller is.
+/// Which claims say who called, in the access log.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    validation = Rule::new(concat!(
+        "!has(self.client) || ",
+        "!self.client.exists(c, c == (has(self.subject) ? self.subject : 'sub'))"
+    ))
+    .message("the log has clients as they are and subjects never, so the subject's claim names no client"),
+    validation = Rule::new("!has(self.team) || self.team != (has(self.subject) ? self.subject : 'sub')")
+    .message("the log has teams as they are and subjects never, so the subject's claim names no team"),
+)]
 pub struct Identity {
-    /// The claim that names the subject. When unset, `sub`. Example: `sub`.
+    /// The claim that names the subject, which the field `subject` of the log has as a fingerprint: 16 hexadecimal digits
+    /// that are the same for the same subject of the same issuer, until the process ends. A subject itself is never
+    /// written, so this is not the claim of the client or team too. When unset, `sub`. Example: `sub`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128), regex(pattern = VISIBLE))]
     pub subject: Option<String>,
-    /// The claims that name the client; the first that the token has. When unset, `client_id`, then `azp`.
+    /// The claims that name the client; the first that the token has counts. The field `client_id` of the log has it as
+    /// it is, at most 128 bytes of it, and is left out if the claim is not a string. When unset, `client_id`, then `azp`.
     /// Example: `[client_id, azp]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 4), inner(length(min = 1, max = 128), regex(pattern = VISIBLE)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]
     pub client: Vec<String>,
-    /// The claim that names the team. When unset, there are no teams. Example: `team`.
+    /// The claim that names the team. The field `team` of the log has it as it is, at most 128 bytes of it, and is left
+    /// out if the claim is not a string. When unset, the log has no teams. Example: `team`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128), regex(pattern = VISIBLE))]
     pub team: Option<String>,

@@ -6,9 +6,10 @@ use std::sync::Arc;
 use serde_json::{Map, Value};
 
 use super::check::audience_matches;
+use super::fingerprint::FirstFingerprint;
 use super::key::KeyIdentity;
 use super::times::Times;
-use super::{Expectation, Reason, Scopes, Token};
+use super::{Expectation, Fingerprint, FingerprintKey, Reason, Scopes, Token};
 use crate::clock::UnixTime;
 
 /// The claims of a token, or what the record of an API key says of it, owned and independent of the credential's text.
@@ -20,6 +21,7 @@ pub struct Claims {
     times: Times,
     scopes: Scopes,
     verified_by: VerifiedBy,
+    fingerprint: FirstFingerprint,
 }
 
 /// What vouches for the claims.
@@ -34,12 +36,14 @@ pub enum VerifiedBy {
 impl Claims {
     /// The claims of a token that passed every check and whose signature `key` verified.
     pub(super) fn of_token(token: Token<'_>, times: Times, scopes: Scopes, key: &Arc<KeyIdentity>) -> Self {
-        Self { members: token.claims, times, scopes, verified_by: VerifiedBy::Key(Arc::clone(key)) }
+        let verified_by = VerifiedBy::Key(Arc::clone(key));
+        Self { members: token.claims, times, scopes, verified_by, fingerprint: FirstFingerprint::new() }
     }
 
     /// The claims of an API key.
     pub(super) const fn of_api_key(members: Map<String, Value>, times: Times, scopes: Scopes, id: Arc<str>) -> Self {
-        Self { members, times, scopes, verified_by: VerifiedBy::ApiKey(id) }
+        let verified_by = VerifiedBy::ApiKey(id);
+        Self { members, times, scopes, verified_by, fingerprint: FirstFingerprint::new() }
     }
 
     /// `iss`; an API key has none.
@@ -99,6 +103,17 @@ impl Claims {
         self.members.get(name)
     }
 
+    /// A claim that is text, and not the empty one.
+    pub fn text(&self, name: &str) -> Option<&str> {
+        self.get(name)?.as_str().filter(|text| !text.is_empty())
+    }
+
+    /// What a log may show of a claim that says who somebody is, if it is text: equal where issuer and text are. Made
+    /// once for the claim and key that are asked for first, and each time for others.
+    pub fn fingerprint(&self, claim: &str, key: &FingerprintKey) -> Option<Fingerprint> {
+        self.fingerprint.of(claim, key, self.issuer().unwrap_or_default(), || self.text(claim))
+    }
+
     /// All claims.
     pub const fn members(&self) -> &Map<String, Value> {
         &self.members
@@ -114,10 +129,6 @@ impl Claims {
             return Err(Reason::AudMismatch);
         }
         self.times.check(expectation, now)
-    }
-
-    fn text(&self, name: &str) -> Option<&str> {
-        self.members.get(name)?.as_str()
     }
 }
 

@@ -1,22 +1,21 @@
 //! The stages of authentication and authorisation: who asks, and whether he may.
 
+mod caller;
 mod judge;
 mod missing;
 mod verdict;
-
-use std::rc::Rc;
-use std::sync::Arc;
 
 use super::credential::{self, Unusable};
 use super::exchange::Exchange;
 use super::receive::Matched;
 use super::refusal::Refusal;
-use super::token_cache::CachedToken;
 use super::worker::Worker;
 use crate::finding::Code;
-use crate::jose::{Claims, Reason, Verified};
+use crate::jose::Reason;
 use crate::snapshot::{Access, ApiKeyPlace, Backend, Policy, TokenRule};
 use crate::telemetry::Cause;
+pub(super) use caller::Caller;
+use caller::Identity;
 use judge::Judge;
 use missing::Missing;
 use verdict::Verdict;
@@ -26,31 +25,6 @@ pub(super) struct Authenticated {
     pub(super) matched: Matched,
     pub(super) caller: Option<Caller>,
     _proof: (),
-}
-
-/// Who was let in, and by what.
-pub(super) struct Caller {
-    pub(super) identity: Identity,
-    pub(super) policy: Arc<Policy>,
-}
-
-/// What a verified credential says.
-#[derive(Clone)]
-pub(super) enum Identity {
-    /// Of a signed token.
-    Token(Rc<CachedToken>),
-    /// Of an API key.
-    Key(Arc<Verified<Claims>>),
-}
-
-impl Identity {
-    /// The claims.
-    pub(super) fn claims(&self) -> &Verified<Claims> {
-        match self {
-            Self::Token(token) => token,
-            Self::Key(claims) => claims,
-        }
-    }
 }
 
 /// Why a request does not get in.
@@ -95,9 +69,12 @@ fn find_caller(worker: &Worker, exchange: &mut Exchange, matched: &Matched) -> R
     let stages = matched.stages()?;
     let caller = pass(worker, exchange, matched, &stages.access)?;
     let Some(Backend::Upstream { access: Some(access), .. }) = matched.backend() else { return Ok(caller) };
-    // Both must pass; what the upstream is told comes from the rule, unless only the backend asks for a token.
-    let second = pass(worker, exchange, matched, access)?;
-    Ok(caller.or(second))
+    // Both must pass; what the upstream and the log are told comes from the rule, unless only the backend asks for a token.
+    let second = pass(worker, exchange, matched, access);
+    if caller.is_some() {
+        exchange.caller.clone_from(&caller);
+    }
+    Ok(caller.or(second?))
 }
 
 fn pass(

@@ -6,12 +6,14 @@ use std::sync::Arc;
 
 use http::{Method, StatusCode};
 
+use super::access::Caller;
 use super::body::{BodyError, Upload};
 use super::session::Session;
 use super::taking::Taking;
 use super::trace::RequestName;
 use super::worker::Worker;
 use crate::clock::{Tick, UnixTime};
+use crate::jose::Fingerprint;
 use crate::snapshot::{Chain, Dialect};
 use crate::telemetry::{AccessEntry, End, Ending, Event, Outcome, TokenLookUp};
 use crate::wire::forwarded::Peer;
@@ -31,8 +33,8 @@ pub(super) struct Exchange {
     pub(super) name: RequestName,
     /// The rule that took it.
     chain: Option<Arc<Chain>>,
-    /// The policy's entry that let it in.
-    pub(super) policy: Option<Arc<str>>,
+    /// Whose credential was verified, let in or not.
+    pub(super) caller: Option<Caller>,
     pub(super) token: Option<TokenLookUp>,
     pub(super) upstream: Option<SocketAddr>,
     pub(super) upload: Option<Rc<Upload>>,
@@ -75,7 +77,7 @@ impl Exchange {
             client,
             name,
             chain: None,
-            policy: None,
+            caller: None,
             token: None,
             upstream: None,
             upload: None,
@@ -216,6 +218,8 @@ impl Drop for Exchange {
         let (status, end) = self.verdict();
         let reason = if end == End::Whole && self.spoofed { Ending::SpoofedHeader.as_str() } else { end.as_str() };
         let rule = self.chain.as_ref().map_or_else(|| self.worker.no_rule(), |chain| chain.rule());
+        let caller = self.caller.as_ref();
+        let subject = caller.and_then(|caller| caller.subject(self.worker.fingerprints()));
         let mut digits = [0; 16];
         self.worker.log(&AccessEntry {
             time: self.time,
@@ -225,7 +229,10 @@ impl Drop for Exchange {
             status,
             reason,
             rule,
-            policy: self.policy.as_deref().unwrap_or_default(),
+            policy: caller.map(Caller::entry).unwrap_or_default(),
+            client_id: caller.and_then(Caller::client).unwrap_or_default(),
+            team: caller.and_then(Caller::team).unwrap_or_default(),
+            subject: subject.as_ref().map(Fingerprint::as_str).unwrap_or_default(),
             client: self.client,
             upstream: self.upstream,
             duration,

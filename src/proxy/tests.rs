@@ -1,5 +1,6 @@
 //! The specification of the data plane: tables for its pure parts, and bytes at its sockets.
 
+mod callers;
 mod claims;
 mod codings;
 mod credential;

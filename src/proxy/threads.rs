@@ -17,6 +17,7 @@ use super::token_cache::SharedTokens;
 use super::worker::Worker;
 use super::{Limits, Shared};
 use crate::clock::Clock;
+use crate::jose::FingerprintKey;
 use crate::snapshot::Snapshot;
 use crate::state::FailingSources;
 use crate::tasks::Tasks;
@@ -45,6 +46,8 @@ pub struct Parts {
     pub tls: Arc<ClientConfig>,
     /// Seeds of numbers that need not be secret, one per thread.
     pub seed: u64,
+    /// What subjects are hidden with in the access log.
+    pub fingerprints: FingerprintKey,
     /// One set per thread.
     pub counters: Counters,
 }
@@ -75,6 +78,7 @@ impl Proxy {
             idle_links: Arc::new(AtomicUsize::new(0)),
             tokens: Arc::new(SharedTokens::new()),
             failing_sources: FailingSources::new(),
+            fingerprints: parts.fingerprints,
             retired,
         });
         let stop = watch::Sender::new(None);

@@ -19,6 +19,7 @@ use super::session::Session;
 use super::token_cache::TokenCache;
 use super::{Limits, Shared};
 use crate::clock::{Clock, Tick, UnixTime};
+use crate::jose::FingerprintKey;
 use crate::state::FailingSources;
 use crate::tasks::Tasks;
 use crate::telemetry::{AccessEntry, Cause, End, LogBuffer, Outcome, WorkerCounters};
@@ -178,6 +179,9 @@ impl Worker {
             reason,
             rule: &self.no_rule,
             policy: "",
+            client_id: "",
+            team: "",
+            subject: "",
             client: session.peer().address(),
             upstream: None,
             duration,
@@ -249,6 +253,11 @@ impl Worker {
     /// The sources whose tokens keep failing.
     pub(super) fn failing_sources(&self) -> &FailingSources {
         &self.shared.failing_sources
+    }
+
+    /// What subjects are hidden with in the access log.
+    pub(super) fn fingerprints(&self) -> &FingerprintKey {
+        &self.shared.fingerprints
     }
 
     pub(super) fn clock(&self) -> &Clock {

@@ -6,6 +6,7 @@ use std::process::ExitCode;
 use std::sync::Arc;
 
 use anyhow::Context;
+use aws_lc_rs::rand::{SecureRandom as _, SystemRandom};
 use tokio::runtime::{Builder, Runtime};
 
 use super::signals::Signals;
@@ -13,6 +14,7 @@ use super::{Gateway, Objects, Parts, StartError, harden, logging, offline, start
 use crate::cli::{self, Command, Files, Listen, Settings};
 use crate::clock::Clock;
 use crate::demo::Stage;
+use crate::jose::{FingerprintKey, NoRandomness};
 use crate::sources;
 use crate::sources::files::PathError;
 use crate::telemetry::LogTarget;
@@ -134,10 +136,12 @@ async fn serve(
 
 fn parts(objects: Objects) -> anyhow::Result<Parts> {
     let mut seed = [0; 8];
-    aws_lc_rs::rand::fill(&mut seed).map_err(|_| anyhow::anyhow!("the source of randomness failed"))?;
+    let random = SystemRandom::new();
+    random.fill(&mut seed).map_err(|_| NoRandomness)?;
     Ok(Parts {
         clock: Clock::system(),
         seed: u64::from_le_bytes(seed),
+        fingerprints: FingerprintKey::generate(&random)?,
         resolver: Arc::new(SystemResolver::new()?),
         objects,
     })

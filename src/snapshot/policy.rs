@@ -161,15 +161,22 @@ pub struct ForwardedClaim {
     pub header: HeaderName,
 }
 
-/// Which claims name the caller; the first that is there counts.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// Which claims name the caller in the access log.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Identity {
-    /// The subject.
+    /// The subject; logs have its fingerprint.
     pub subject: Box<str>,
-    /// The client.
+    /// The client; the first that is there counts.
     pub client: Box<[Box<str>]>,
     /// The team.
     pub team: Option<Box<str>>,
+}
+
+/// What a policy that says nothing of it means.
+impl Default for Identity {
+    fn default() -> Self {
+        Self { subject: "sub".into(), client: ["client_id".into(), "azp".into()].into(), team: None }
+    }
 }
 
 impl fmt::Display for Policy {

@@ -1,12 +1,16 @@
 //! One line of the access log for each request.
 //!
-//! Field names are stable: `time`, `method`, `host`, `path`, `status`, `reason`, `rule`, `policy`, `client`, `upstream`,
-//! `duration_us`, `received`, `sent`, `request_id`. Queries, tokens and identities are never in it.
+//! Field names are stable: `time`, `method`, `host`, `path`, `status`, `reason`, `rule`, `policy`, `client_id`, `team`,
+//! `subject`, `client`, `upstream`, `duration_us`, `received`, `sent`, `request_id`. Queries, tokens and subjects are
+//! never in it: `subject` is a fingerprint.
 
 use std::net::{IpAddr, SocketAddr};
 use std::time::Duration;
 
 use crate::clock::UnixTime;
+
+/// The most bytes of what a credential says of its holder: no issuer decides how long our lines are.
+const MAX_CLAIM: usize = 128;
 
 /// How lines are written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -34,8 +38,14 @@ pub struct AccessEntry<'a> {
     pub reason: &'a str,
     /// `namespace/name/rule`, or empty.
     pub rule: &'a str,
-    /// The token policy's entry that let it in, or empty.
+    /// The token policy's entry that verified its credential, or empty. That is who called, let in or not.
     pub policy: &'a str,
+    /// The client, as the credential names it, or empty; 128 bytes of it are written.
+    pub client_id: &'a str,
+    /// The team, likewise.
+    pub team: &'a str,
+    /// The fingerprint of the subject, or empty.
+    pub subject: &'a str,
     /// Who sent it, after trusted proxies.
     pub client: IpAddr,
     /// Where it went.
@@ -67,9 +77,14 @@ impl AccessEntry<'_> {
         text(out, b",\"host\":", self.host);
         text(out, b",\"path\":", self.path);
         number(out, b",\"status\":", u64::from(self.status));
-        for (name, value) in
-            [(&b",\"reason\":"[..], self.reason), (b",\"rule\":", self.rule), (b",\"policy\":", self.policy)]
-        {
+        for (name, value) in [
+            (&b",\"reason\":"[..], self.reason),
+            (b",\"rule\":", self.rule),
+            (b",\"policy\":", self.policy),
+            (b",\"client_id\":", cut(self.client_id)),
+            (b",\"team\":", cut(self.team)),
+            (b",\"subject\":", self.subject),
+        ] {
             if !value.is_empty() {
                 text(out, name, value);
             }
@@ -92,8 +107,8 @@ impl AccessEntry<'_> {
     fn write_human(&self, out: &mut Vec<u8>) {
         use std::io::Write;
         let Self { method, host, path, status, reason, rule, client, .. } = self;
-        // Writing to a `Vec` cannot fail. What a client sent is escaped as in Rust's strings, so that it cannot move
-        // the cursor of the terminal.
+        // Writing to a `Vec` cannot fail. What a client or an issuer sent is escaped as in Rust's strings, so that it
+        // cannot move the cursor of the terminal.
         let _ = write!(
             out,
             "{status} {:>9} {client} {} {}{} → {}",
@@ -106,11 +121,21 @@ impl AccessEntry<'_> {
         if !self.policy.is_empty() {
             let _ = write!(out, " by {}", self.policy);
         }
+        for (word, value) in [("client", cut(self.client_id)), ("team", cut(self.team))] {
+            if !value.is_empty() {
+                let _ = write!(out, ", {word} {}", value.escape_debug());
+            }
+        }
         if !reason.is_empty() {
             let _ = write!(out, " ({reason})");
         }
         out.push(b'\n');
     }
+}
+
+/// As much of a claim as a line has room for, in whole characters.
+fn cut(claim: &str) -> &str {
+    claim.get(..claim.floor_char_boundary(MAX_CLAIM)).unwrap_or_default()
 }
 
 fn micros(duration: Duration) -> u64 {
@@ -125,29 +150,39 @@ fn number(out: &mut Vec<u8>, name: &[u8], value: u64) {
 fn text(out: &mut Vec<u8>, name: &[u8], value: &str) {
     out.extend_from_slice(name);
     out.push(b'"');
-    let mut plain = value.as_bytes();
     // Nearly every value is plain: it is looked at in steps of many bytes, and copied in one piece.
-    if plain.iter().fold(true, |all, byte| all & is_plain(*byte)) {
-        out.extend_from_slice(plain);
-        out.push(b'"');
-        return;
+    if value.as_bytes().iter().fold(true, |all, byte| all & is_plain(*byte)) {
+        out.extend_from_slice(value.as_bytes());
+    } else {
+        value.chars().for_each(|character| escape(out, character));
     }
-    while let Some(place) = plain.iter().position(|byte| !is_plain(*byte)) {
-        let (before, rest) = plain.split_at(place);
-        out.extend_from_slice(before);
-        let Some((byte, after)) = rest.split_first() else { break };
-        out.extend_from_slice(b"\\u00");
-        out.push(hex(byte >> 4));
-        out.push(hex(byte & 0xf));
-        plain = after;
-    }
-    out.extend_from_slice(plain);
     out.push(b'"');
 }
 
-/// Whether a byte stands for itself in a JSON string, and on whatever shows it.
+/// One character of a JSON string (RFC 8259, section 7). What would be an escape in Rust's strings is one here: besides
+/// the characters that JSON asks for, those that cannot be seen or that move what can.
+fn escape(out: &mut Vec<u8>, character: char) {
+    let is_visible = if character.is_ascii() {
+        u8::try_from(character).is_ok_and(is_plain)
+    } else {
+        character.escape_debug().len() == 1
+    };
+    if is_visible {
+        out.extend_from_slice(character.encode_utf8(&mut [0; 4]).as_bytes());
+        return;
+    }
+    for unit in character.encode_utf16(&mut [0; 2]) {
+        out.extend_from_slice(b"\\u");
+        for byte in unit.to_be_bytes() {
+            out.push(hex(byte >> 4));
+            out.push(hex(byte & 0xf));
+        }
+    }
+}
+
+/// Whether a byte stands for itself in a JSON string, and is one character on whatever shows it.
 const fn is_plain(byte: u8) -> bool {
-    !matches!(byte, b'"' | b'\\' | 0..0x20 | 0x7f)
+    !matches!(byte, b'"' | b'\\' | 0..0x20 | 0x7f..)
 }
 
 const fn hex(nibble: u8) -> u8 {

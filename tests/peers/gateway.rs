@@ -6,8 +6,9 @@ use std::sync::Arc;
 
 use bearward::cli::{self, Command};
 use bearward::clock::{Clock, ManualClock, UnixTime};
-use bearward::jose::{Algorithm, SigningKey};
+use bearward::jose::{Algorithm, FingerprintKey, SigningKey};
 use bearward::run::{self, Objects, Parts};
+use bearward::secret::Secret;
 use bearward::transport::FixedNames;
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -42,7 +43,7 @@ pub(crate) struct Line {
     pub(crate) path: String,
     /// Bytes of the request's body.
     pub(crate) received: usize,
-    /// The entry of the policy that let it in.
+    /// The entry of the policy that verified its credential.
     pub(crate) policy: Option<String>,
     /// It was sent on.
     pub(crate) has_upstream: bool,
@@ -63,6 +64,7 @@ impl Gateway {
         let parts = Parts {
             clock: Clock::manual(Arc::new(ManualClock::new(START))),
             seed: 1,
+            fingerprints: FingerprintKey::new(&Secret::new(vec![1; 32])),
             resolver: Arc::new(FixedNames::new()),
             objects: Objects::Files(files),
         };

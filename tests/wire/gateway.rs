@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use bearward::cli::{self, Command};
 use bearward::clock::{Clock, ManualClock, UnixTime};
+use bearward::jose::FingerprintKey;
 use bearward::run::{Gateway, Objects, Parts, start};
+use bearward::secret::Secret;
 use bearward::transport::FixedNames;
 use tempfile::TempDir;
 
@@ -73,6 +75,7 @@ impl Rig {
         let parts = Parts {
             clock: Clock::manual(Arc::clone(&clock)),
             seed: 1,
+            fingerprints: FingerprintKey::new(&Secret::new(vec![1; 32])),
             resolver: Arc::new(FixedNames::new()),
             objects: Objects::Files(files),
         };

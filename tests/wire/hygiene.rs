@@ -85,9 +85,12 @@ async fn an_upstream_gets_the_credential_only_if_the_policy_keeps_it() {
 /// A secret that is put wherever one can be.
 const PLANTED: &str = "planted-5e1f7c";
 
+/// Who somebody is, which is put wherever a credential says it.
+const SUBJECT: &str = "alice-5e1f7c@example.com";
+
 /// What the binary takes: its clock is the machine's.
 fn lasting() -> Json {
-    claims().with("iat", 1_700_000_000).with("exp", 4_000_000_000_u64)
+    claims().with("iat", 1_700_000_000).with("exp", 4_000_000_000_u64).with_text("sub", SUBJECT)
 }
 
 /// Tokens that are refused, for one reason each.
@@ -133,6 +136,7 @@ fn planted(upstream: &Upstream, api_key: &str) -> String {
 async fn no_secret_is_written_anywhere() {
     let (good, refused) = (ES256.token_of(&lasting()), refused());
     let (key_secret, key) = api_key("batch", "\"2099-01-01T00:00:00Z\"");
+    let key_secret = key_secret.replace("owner: batch", &format!("owner: {SUBJECT}"));
     let (_, unknown_key) = api_key("unknown", "\"2099-01-01T00:00:00Z\"");
     let upstream = Upstream::replying(OK).await;
     let folder = tempfile::tempdir().unwrap();
@@ -189,9 +193,14 @@ async fn no_secret_is_written_anywhere() {
     assert!(log.contains("\"level\":\"DEBUG\"") && log.contains("key set not fetched"), "{log}");
     let access = std::fs::read_to_string(access).unwrap();
     assert!(access.lines().count() >= statuses.len(), "{access}");
+    // Tokens and keys were verified, and said whose they are.
+    assert!(
+        access.contains("\"client_id\":\"shop\",\"subject\":\"") && access.contains("/e1\",\"subject\":\""),
+        "{access}"
+    );
     written += &(log + &access);
 
-    let mut secrets = vec![PLANTED.to_owned(), key.clone(), unknown_key.clone()];
+    let mut secrets = vec![PLANTED.to_owned(), SUBJECT.to_owned(), key.clone(), unknown_key.clone()];
     secrets.extend([&key, &unknown_key].map(|key| key.splitn(3, '_').nth(2).unwrap().to_owned()));
     // Neither whole tokens nor signatures.
     for token in refused.iter().chain([&good]) {

@@ -14,6 +14,15 @@ pub(super) struct PolicyView<'a> {
     entries: Vec<EntryView<'a>>,
     forwards_credential: bool,
     sets_headers: Vec<&'a str>,
+    identity: IdentityView<'a>,
+}
+
+/// The claims that say who called.
+#[derive(Serialize)]
+struct IdentityView<'a> {
+    subject: &'a str,
+    client: &'a [Box<str>],
+    team: Option<&'a str>,
 }
 
 #[derive(Serialize)]
@@ -56,6 +65,11 @@ impl<'a> PolicyView<'a> {
             entries: policy.entries.iter().map(EntryView::of).collect(),
             forwards_credential: policy.forwarding.credential == Credential::Keep,
             sets_headers: policy.forwarding.claims.iter().map(|claim| claim.header.as_str()).collect(),
+            identity: IdentityView {
+                subject: &policy.identity.subject,
+                client: &policy.identity.client,
+                team: policy.identity.team.as_deref(),
+            },
         }
     }
 }

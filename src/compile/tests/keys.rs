@@ -156,6 +156,25 @@ fn what_a_policy_does_not_say_is_strict() {
 }
 
 #[test]
+fn a_policy_names_callers_by_the_claims_that_it_says() {
+    for (identity, expected) in [
+        (json!({}), r#"Identity { subject: "sub", client: ["client_id", "azp"], team: None }"#),
+        (
+            json!({"team": "groups"}),
+            r#"Identity { subject: "sub", client: ["client_id", "azp"], team: Some("groups") }"#,
+        ),
+        (
+            json!({"subject": "oid", "client": ["appid"]}),
+            r#"Identity { subject: "oid", client: ["appid"], team: None }"#,
+        ),
+    ] {
+        let accept = json!([{"name": "corp", "jwt": jwt(&json!({}))}]);
+        let said = policy("shop/partners", &json!({"accept": accept, "identity": identity}));
+        assert_eq!(format!("{:?}", policy_of(&mut Stage::of([said, guarded()])).identity), expected);
+    }
+}
+
+#[test]
 fn one_issuer_has_one_entry() {
     let entry = |name: &str, audience: &str| json!({"name": name, "jwt": jwt(&json!({"audiences": [audience]}))});
     let accept = json!({"accept": [entry("one", "a"), entry("two", "b")]});

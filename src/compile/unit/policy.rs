@@ -295,15 +295,13 @@ fn forwarding(written: Option<&api::Forward>, at: &At<'_>, notes: &mut Notes) ->
 }
 
 fn identity(written: Option<&api::Identity>) -> Identity {
-    let written = written.cloned().unwrap_or_default();
-    let client = match written.client.as_slice() {
-        [] => vec!["client_id".into(), "azp".into()],
-        named => named.iter().map(|claim| claim.as_str().into()).collect(),
-    };
+    let unsaid = Identity::default();
+    let Some(written) = written else { return unsaid };
+    let client: Vec<_> = written.client.iter().map(|claim| claim.as_str().into()).collect();
     Identity {
-        subject: written.subject.as_deref().unwrap_or("sub").into(),
-        client: client.into(),
-        team: written.team.map(Into::into),
+        subject: written.subject.as_deref().map_or(unsaid.subject, Into::into),
+        client: if client.is_empty() { unsaid.client } else { client.into() },
+        team: written.team.as_deref().map(Into::into),
     }
 }
 

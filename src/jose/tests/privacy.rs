@@ -2,7 +2,7 @@
 
 use std::fmt::Debug;
 
-use super::mint::{ES256, claims, now, terms};
+use super::mint::{ES256, Json, claims, now, terms};
 use crate::jose::{
     ApiKey, ApiKeySet, Expectation, FingerprintKey, KeySet, NewApiKey, Reason, SigningKey, Token, TokenHash,
 };
@@ -59,6 +59,47 @@ fn a_fingerprint_is_keyed_and_a_hash_does_not_print() {
     assert_eq!(fingerprint, TokenHash::of(&token).fingerprint(&key(1)).to_string());
     assert_ne!(fingerprint, hash.fingerprint(&key(2)).to_string());
     assert_ne!(fingerprint, TokenHash::of(&format!("{token}A")).fingerprint(&key(1)).to_string());
+}
+
+#[test]
+fn a_claim_has_one_fingerprint_whatever_was_asked_for_before() {
+    let key = |byte| FingerprintKey::new(&Secret::new(vec![byte; 32]));
+    let (key, other_key) = (key(1), key(2));
+    let verified = |edit: fn(Json) -> Json| {
+        let token = ES256.token_of(&edit(claims().with_text("sub", "alice").with_text("email", "alice")));
+        Expectation::new(terms()).unwrap().verify(Token::parse(&token).unwrap(), &ES256.keys, now()).unwrap()
+    };
+    let (one, again) = (verified(|claims| claims), verified(|claims| claims.with_text("jti", "2")));
+    let alice = one.fingerprint("sub", &key).unwrap();
+    assert_eq!(alice.to_string().len(), 16);
+    assert_eq!(format!("{alice:?}"), format!("Fingerprint({alice})"));
+    // The first, another, and the first again; and by another key, which is not taken for the first.
+    assert_eq!(one.fingerprint("email", &key), Some(alice), "who it is, not by which claim");
+    assert_ne!(one.fingerprint("jti", &key), Some(alice));
+    assert_eq!(one.fingerprint("sub", &key), Some(alice));
+    assert_ne!(one.fingerprint("sub", &other_key), Some(alice));
+    assert_eq!(one.fingerprint("sub", &other_key), again.fingerprint("sub", &other_key));
+    assert_eq!(again.fingerprint("sub", &key), Some(alice));
+    for (name, absent) in [
+        ("absent", verified(|claims| claims)),
+        ("number", verified(|claims| claims.with("number", 7))),
+        ("empty", verified(|claims| claims.with_text("empty", ""))),
+    ] {
+        assert_eq!((absent.fingerprint(name, &key), absent.text(name)), (None, None), "{name}");
+    }
+}
+
+#[test]
+fn two_issuers_may_call_two_people_by_one_name() {
+    let (key, random) = (FingerprintKey::new(&Secret::new(vec![1; 32])), aws_lc_rs::rand::SystemRandom::new());
+    let pairs = [("https://a", "b"), ("https://", "ab"), ("", "https://ab"), ("https://ab", "b")];
+    let mut seen: Vec<_> = pairs.iter().map(|(issuer, name)| key.of_name(issuer, name).to_string()).collect();
+    // Nor do two processes write the same.
+    let keys = [0; 2].map(|_| FingerprintKey::generate(&random).unwrap());
+    seen.extend(keys.iter().map(|key| key.of_name("https://a", "b").to_string()));
+    seen.sort_unstable();
+    seen.dedup();
+    assert_eq!(seen.len(), pairs.len() + keys.len());
 }
 
 #[test]

@@ -49,9 +49,12 @@ impl<'a> Judge<'a> {
         let known = self.last.take().filter(|(last, _)| *last == policy).map(|(_, result)| result);
         let result = known.unwrap_or_else(|| self.verify(&rule.policy, exchange));
         self.last = Some((policy, result.clone()));
-        let Accepted { identity, entry } = result?;
-        let Some(entry) = rule.policy.entries.get(entry) else { return Err(Verdict::NoEntry) };
-        let claims = identity.claims();
+        let Accepted { identity, entry: place } = result?;
+        let Some(entry) = rule.policy.entries.get(place) else { return Err(Verdict::NoEntry) };
+        let caller = Caller::new(identity, &rule.policy, place);
+        // Whoever is refused from here on is known.
+        exchange.caller = Some(caller.clone());
+        let claims = caller.identity.claims();
         if !rule.scopes.iter().all(|scope| claims.scopes().contains(scope)) {
             return Err(Verdict::Scopes(rule.scopes.clone(), Arc::clone(&rule.policy)));
         }
@@ -65,8 +68,7 @@ impl<'a> Judge<'a> {
                 Err(error) => return Err(Verdict::Denied(cause_of(error))),
             }
         }
-        exchange.policy = Some(Arc::clone(&entry.name));
-        Ok(Caller { identity, policy: Arc::clone(&rule.policy) })
+        Ok(caller)
     }
 
     fn inputs<'i>(

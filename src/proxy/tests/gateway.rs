@@ -11,7 +11,9 @@ use tokio::runtime::Runtime;
 
 use super::wire::{End, PATIENCE};
 use crate::clock::{Clock, ManualClock, UnixTime};
+use crate::jose::FingerprintKey;
 use crate::proxy::{Limits, Listener, Parts, Proxy};
+use crate::secret::Secret;
 use crate::snapshot::Snapshot;
 use crate::telemetry::{Counters, LogFile, LogTarget};
 use crate::wire::forwarded::{Convention, TrustedProxies};
@@ -71,6 +73,7 @@ impl Gateway {
             clock: Clock::manual(Arc::clone(&clock)),
             tls: crate::transport::client_config().unwrap(),
             seed: 1,
+            fingerprints: FingerprintKey::new(&Secret::new(vec![1; 32])),
             counters: counters.clone(),
         };
         let (proxy, address) = runtime.block_on(async {

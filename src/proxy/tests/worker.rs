@@ -8,12 +8,14 @@ use http::Method;
 
 use super::gateway::START;
 use crate::clock::{Clock, ManualClock};
+use crate::jose::FingerprintKey;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::random::Random;
 use crate::proxy::session::Session;
 use crate::proxy::token_cache::SharedTokens;
 use crate::proxy::worker::Worker;
 use crate::proxy::{Limits, Shared};
+use crate::secret::Secret;
 use crate::state::FailingSources;
 use crate::wire::forwarded::{Peer, TrustedProxies};
 
@@ -29,6 +31,7 @@ pub(super) fn worker() -> Rc<Worker> {
         idle_links: Arc::default(),
         tokens: Arc::new(SharedTokens::new()),
         failing_sources: FailingSources::new(),
+        fingerprints: FingerprintKey::new(&Secret::new(vec![1; 32])),
         retired,
     };
     Worker::new(Arc::new(shared), Arc::default(), None, Random::from_seed(1))

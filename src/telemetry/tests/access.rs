@@ -19,12 +19,30 @@ fn entry() -> AccessEntry<'static> {
         reason: "",
         rule: "shop/orders/0",
         policy: "shop/partners/corp",
+        client_id: "app",
+        team: "shop",
+        subject: "00c0ffee00c0ffee",
         client: IpAddr::from([192, 0, 2, 1]),
         upstream: Some(([10, 0, 0, 1], 8080).into()),
         duration: Duration::from_micros(1_234),
         received: 0,
         sent: 1_024,
         request_id: "0af7651916cd43dd",
+    }
+}
+
+/// A request that no rule took.
+fn refused() -> AccessEntry<'static> {
+    AccessEntry {
+        reason: "no_route",
+        rule: "",
+        policy: "",
+        client_id: "",
+        team: "",
+        subject: "",
+        upstream: None,
+        status: 404,
+        ..entry()
     }
 }
 
@@ -44,17 +62,16 @@ fn a_line_of_json_has_these_fields_in_this_order() {
         line(&entry(), Style::Json),
         "{\"time\":\"2025-11-24T16:00:00.007Z\",\"method\":\"GET\",\"host\":\"api.example.com\",\
          \"path\":\"/orders/42\",\"status\":200,\"rule\":\"shop/orders/0\",\"policy\":\"shop/partners/corp\",\
-         \"client\":\"192.0.2.1\",\"upstream\":\"10.0.0.1:8080\",\"duration_us\":1234,\"received\":0,\"sent\":1024,\
+         \"client_id\":\"app\",\"team\":\"shop\",\"subject\":\"00c0ffee00c0ffee\",\"client\":\"192.0.2.1\",\"upstream\":\"10.0.0.1:8080\",\"duration_us\":1234,\"received\":0,\"sent\":1024,\
          \"request_id\":\"0af7651916cd43dd\"}\n"
     );
 }
 
 #[test]
 fn what_is_not_known_is_not_in_it() {
-    let refused = AccessEntry { reason: "no_route", rule: "", policy: "", upstream: None, status: 404, ..entry() };
-    let value = json_of(&refused);
+    let value = json_of(&refused());
     assert_eq!(value["reason"], "no_route");
-    for absent in ["rule", "policy", "upstream"] {
+    for absent in ["rule", "policy", "client_id", "team", "subject", "upstream"] {
         assert_eq!(value.get(absent), None, "{absent}");
     }
     assert_eq!(json_of(&entry()).get("reason"), None);
@@ -74,22 +91,56 @@ fn addresses_are_written_as_everywhere() {
 fn a_line_for_people_says_what_happened() {
     assert_eq!(
         line(&entry(), Style::Human),
-        "200    1234µs 192.0.2.1 GET api.example.com/orders/42 → shop/orders/0 by shop/partners/corp\n"
+        "200    1234µs 192.0.2.1 GET api.example.com/orders/42 → shop/orders/0 by shop/partners/corp, \
+         client app, team shop\n"
     );
-    let refused = AccessEntry { reason: "no_route", rule: "", policy: "", upstream: None, status: 404, ..entry() };
+    for (client_id, team, expected) in [("app", "", ", client app (scope)\n"), ("", "shop", ", team shop (scope)\n")] {
+        let entry = AccessEntry { client_id, team, reason: "scope", ..entry() };
+        assert!(line(&entry, Style::Human).ends_with(&["by shop/partners/corp", expected].concat()), "{expected}");
+    }
     assert_eq!(
-        line(&refused, Style::Human),
+        line(&refused(), Style::Human),
         "404    1234µs 192.0.2.1 GET api.example.com/orders/42 → no rule (no_route)\n"
     );
 }
 
 #[test]
 fn nothing_that_a_client_sends_moves_the_cursor_of_a_terminal() {
-    for text in ["\x1b[2J", "\u{9b}2J", "\r", "\n", "\u{202e}", "\u{200b}", "\0", "\x7f"] {
-        let entry = AccessEntry { method: text, host: text, path: text, ..entry() };
-        let line = line(&entry, Style::Human);
-        assert!(!line.trim_end_matches('\n').contains(text), "{line:?}");
-        assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+    for text in ["\x1b[2J", "\u{9b}2J", "\r", "\n", "\u{202e}", "\u{200b}", "\u{e0001}", "\0", "\x7f"] {
+        let entry = AccessEntry { method: text, host: text, path: text, client_id: text, team: text, ..entry() };
+        for style in [Style::Human, Style::Json] {
+            let line = line(&entry, style);
+            assert!(!line.trim_end_matches('\n').contains(text), "{line:?}");
+            assert_eq!(line.matches('\n').count(), 1, "{line:?}");
+        }
+        // A program reads what was written.
+        assert_eq!((&json_of(&entry)["client_id"], &json_of(&entry)["team"]), (&json!(text), &json!(text)));
+    }
+}
+
+#[test]
+fn what_can_be_seen_is_written_as_it_is() {
+    for text in ["Bj\u{f6}rn", "\u{4f60}\u{597d}", "\u{1f980}", "a b", "'"] {
+        assert!(line(&AccessEntry { team: text, ..entry() }, Style::Json).contains(&format!("\"{text}\"")), "{text}");
+    }
+}
+
+#[test]
+fn of_a_long_claim_whole_characters_of_128_bytes_are_written() {
+    let rows = [
+        ("a".repeat(128), "a".repeat(128)),
+        ("a".repeat(129), "a".repeat(128)),
+        ("a".repeat(100_000), "a".repeat(128)),
+        // Of two bytes each, the first of which begins at an odd place.
+        (format!("a{}", "\u{f6}".repeat(64)), format!("a{}", "\u{f6}".repeat(63))),
+        ("\u{1f980}".repeat(33), "\u{1f980}".repeat(32)),
+    ];
+    for (claim, expected) in rows {
+        let entry = AccessEntry { client_id: &claim, team: &claim, ..entry() };
+        let value = json_of(&entry);
+        assert_eq!((&value["client_id"], &value["team"]), (&json!(expected), &json!(expected)));
+        let end = format!(", client {expected}, team {expected}\n");
+        assert!(line(&entry, Style::Human).ends_with(&end));
     }
 }
 
@@ -125,17 +176,18 @@ proptest! {
 
     #[test]
     fn every_line_is_one_object_that_says_what_was_put_in(
-        texts in prop::array::uniform7("(?s).{0,12}"),
+        texts in prop::array::uniform10("(?s).{0,12}"),
         status in any::<u16>(),
         micros in any::<u64>(),
         received in any::<u64>(),
         sent in any::<u64>(),
         client in any::<IpAddr>(),
     ) {
-        let [method, host, path, reason, rule, policy, request_id] = &texts;
+        let [method, host, path, reason, rule, policy, client_id, team, subject, request_id] = &texts;
         let duration = Duration::from_micros(micros);
         let entry = AccessEntry {
-            method, host, path, status, reason, rule, policy, client, duration, received, sent, request_id, ..entry()
+            method, host, path, status, reason, rule, policy, client_id, team, subject, client, duration, received, sent,
+            request_id, ..entry()
         };
         let written = line(&entry, Style::Json);
         let (object, end) = written.split_at(written.len() - 1);
@@ -145,7 +197,8 @@ proptest! {
         for (name, text) in always {
             assert_eq!(value[name], **text, "{name}");
         }
-        for (name, text) in [("reason", reason), ("rule", rule), ("policy", policy)] {
+        let sometimes = [("reason", reason), ("rule", rule), ("policy", policy)];
+        for (name, text) in sometimes.into_iter().chain([("client_id", client_id), ("team", team), ("subject", subject)]) {
             assert_eq!(value.get(name).and_then(Value::as_str).unwrap_or_default(), text, "{name}");
         }
         assert_eq!(value["client"], client.to_string());
@@ -155,9 +208,9 @@ proptest! {
     }
 
     #[test]
-    fn every_line_for_people_is_one_line(texts in prop::array::uniform3("(?s).{0,12}")) {
-        let [method, host, path] = &texts;
-        let written = line(&AccessEntry { method, host, path, ..entry() }, Style::Human);
+    fn every_line_for_people_is_one_line(texts in prop::array::uniform5("(?s).{0,12}")) {
+        let [method, host, path, client_id, team] = &texts;
+        let written = line(&AccessEntry { method, host, path, client_id, team, ..entry() }, Style::Human);
         let (text, end) = written.split_at(written.len() - 1);
         assert!(end == "\n" && !text.contains(char::is_control), "{written:?}");
     }
