@@ -36,6 +36,7 @@ def rows(folder: pathlib.Path, binary: pathlib.Path, envoy: str):
         ("nginx, plain", peers.nginx(folder), Load()),
         ("bearward, plain", peers.bearward(folder, binary, keys), Load(path="/open/x")),
         ("Envoy, plain", peers.envoy(folder, envoy, keys, jwt=False), Load()),
+        ("nginx, plain, passing the same token on", peers.nginx(folder), Load(path="/guarded/x", headers=one)),
         ("bearward, JWT seen before (ES256)", peers.bearward(folder, binary, keys), Load(path="/guarded/x", headers=one)),
         ("Envoy, jwt_authn with its token cache", peers.envoy(folder, envoy, keys, jwt=True), Load(path="/guarded/x", headers=one)),
         ("bearward, JWT new (ES256)", peers.bearward(folder, binary, keys), Load(path="/guarded/x", tokens=new["ES256"])),

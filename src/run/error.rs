@@ -49,11 +49,11 @@ pub enum StartError {
     /// No thread or no runtime could be made.
     #[error("cannot start the data threads: {0}")]
     Threads(io::Error),
-    /// Hosts of an `ApiRoute` in a file cannot be read, and no earlier version of the file says which they are. Whatever
-    /// else was served, a laxer rule could take the requests that it is to guard.
+    /// A file, or the hosts of an `ApiRoute` in it, cannot be read, and no earlier version says what they guard. Whatever
+    /// else was served, a laxer rule could take the requests that they are to guard.
     #[error(
-        "does not start: {} cannot say which hosts to guard, so that a laxer rule could take their requests; mend \
-         spec.hosts", objects(.findings)
+        "does not start: {} cannot be read, so that a laxer rule could take the requests that it is to guard; mend it, or \
+         take it out", objects(.findings)
     )]
     Unguarded {
         /// What is wrong with them.
@@ -64,7 +64,9 @@ pub enum StartError {
     Stopped,
 }
 
-/// `ApiRoute shop/a, ApiRoute shop/b`.
+/// `ApiRoute shop/a, ApiRoute shop/b`, each once.
 fn objects(findings: &[Finding]) -> String {
-    findings.iter().map(|finding| finding.object.to_string()).collect::<Vec<_>>().join(", ")
+    let mut names: Vec<_> = findings.iter().map(|finding| finding.object.to_string()).collect();
+    names.dedup();
+    names.join(", ")
 }

@@ -17,7 +17,7 @@ use super::intake::{Intake, Take};
 use super::tell::Teller;
 use crate::clock::Clock;
 use crate::compile::{Compiled, Compiler, Wanted};
-use crate::finding::{Code, Finding};
+use crate::finding::{Code, Finding, Severity};
 use crate::resources::{ReportKey, Update};
 use crate::snapshot::Snapshot;
 use crate::sources::key_sets::WantedKeys;
@@ -31,7 +31,7 @@ use crate::telemetry::{Publication, Publications};
 pub(super) enum First {
     /// Nothing is served yet.
     Awaited,
-    /// It is not served, since hosts of these `ApiRoute`s cannot be read.
+    /// It is not served, since files cannot be read whole, or hosts of `ApiRoute`s in them.
     Unguarded(Vec<Finding>),
     /// It is served; these sources that it names have neither answered nor failed.
     Served(BTreeSet<ReportKey>),
@@ -59,7 +59,7 @@ pub(super) struct Publisher {
     unguarded: Unguarded,
 }
 
-/// What is done where an `ApiRoute` does not say which hosts it guards, and none has ever been served.
+/// What is done where a file, or an `ApiRoute` in it, does not say what it guards, and has never been served.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Unguarded {
     /// Nothing is served.
@@ -144,7 +144,9 @@ impl Publisher {
         }
         let verdicts = compiled.verdicts.iter().filter_map(|(_, verdict)| verdict.as_ref());
         let findings = verdicts.flat_map(|verdict| &verdict.findings);
-        let found: Vec<_> = findings.filter(|finding| finding.code == Code::HostsUnreadable).cloned().collect();
+        let of_routes = findings.filter(|finding| finding.code == Code::HostsUnreadable);
+        let of_files = compiled.scope_findings.iter().filter(|finding| finding.severity == Severity::Error);
+        let found: Vec<_> = of_routes.chain(of_files).cloned().collect();
         let is_stopped = !found.is_empty();
         if is_stopped {
             self.outlets.first.send_replace(First::Unguarded(found));

@@ -72,8 +72,10 @@ async fn a_bad_file_is_told_of_and_the_good_one_is_served() {
         ("a Secret without the key", format!("{to_model}---\n{model}---\n{secret}"), "InvalidSecret", Ok(())),
     ];
     for (row, text, code, refused) in rows {
-        let rig = Rig::serve_folder(&[("bad.yaml", &text), ("good.yaml", &good)]).await;
-        let findings = rig.findings().await;
+        let rig = Rig::serve_folder(&[("good.yaml", &good)]).await;
+        rig.add("bad.yaml", &text);
+        rig.until(async || rig.findings_now().await != "[]").await;
+        let findings = rig.findings_now().await;
         assert!(findings.contains(code) && !findings.contains("planted"), "{row}: {findings}");
         assert_eq!(rig.get("/good", "").await.text(), "hello", "{row}");
         let reply = rig.get("/bad", "").await;

@@ -149,7 +149,29 @@ async fn a_route_that_does_not_say_which_hosts_it_guards_keeps_the_gateway_from_
         assert_eq!(output.status.code(), Some(1), "{hosts}: {said}");
         assert_eq!(text(&output.stdout), "", "{hosts}");
         assert!(said.contains("error[HostsUnreadable]") && said.contains("config.yaml:"), "{hosts}: {said}");
-        assert!(said.contains("bearward: does not start: ApiRoute shop/shop cannot say"), "{hosts}: {said}");
+        assert!(said.contains("bearward: does not start: ApiRoute shop/shop cannot be read"), "{hosts}: {said}");
+    }
+}
+
+#[tokio::test]
+async fn a_file_that_cannot_be_read_whole_keeps_the_gateway_from_starting() {
+    let (folder, upstream) = (tempfile::tempdir().unwrap(), Upstream::replying(OK).await);
+    config(&folder, &upstream);
+    let strict = folder.path().join("strict.yaml");
+    let route =
+        "apiVersion: bearward.dev/v1alpha1\nkind: ApiRoute\nmetadata: {name: strict}\nspec: {hosts: [a.example]}\n";
+    for (row, yaml, code) in [
+        ("not YAML", route.replace("[a.example]", "[a.example"), "InvalidYaml"),
+        ("a kind that is none", route.replace("ApiRoute", "ApiRout"), "UnknownKind"),
+        ("an object without a name", route.replace("{name: strict}", "{}"), "InvalidValue"),
+        ("larger than files may be", format!("{route}#{}", "x".repeat(11 << 20)), "InvalidYaml"),
+    ] {
+        std::fs::write(&strict, yaml).unwrap();
+        let output = output(&[&["serve", folder.path().to_str().unwrap()], &FREE[..]].concat()).await;
+        let said = text(&output.stderr);
+        assert_eq!(output.status.code(), Some(1), "{row}: {said}");
+        assert!(said.contains(&format!("error[{code}]")) && said.contains("strict.yaml"), "{row}: {said}");
+        assert!(said.contains("bearward: does not start"), "{row}: {said}");
     }
 }
 

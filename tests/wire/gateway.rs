@@ -111,6 +111,11 @@ impl Rig {
         std::fs::rename(self.path("config.yaml.new"), self.path("config.yaml")).unwrap();
     }
 
+    /// Puts one more file into the folder.
+    pub(crate) fn add(&self, name: &str, yaml: &str) {
+        write(&self.folder, name, yaml);
+    }
+
     pub(crate) fn path(&self, name: &str) -> PathBuf {
         self.folder.path().join(name)
     }
