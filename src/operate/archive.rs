@@ -87,7 +87,7 @@ impl Archivist {
 
     /// Runs until it is dropped, or nothing can come any more.
     pub(super) async fn run(mut self) {
-        let mut was_forbidden = false;
+        let (mut was_forbidden, mut has_failed) = (false, false);
         loop {
             let at_hand = self.at_hand.borrow_and_update().clone();
             let attempt = self.clock.timeout(self.settings.timing.write, self.write(&at_hand)).await;
@@ -95,7 +95,7 @@ impl Archivist {
             let pause = match outcome {
                 Outcome::Same | Outcome::Written => {
                     self.backoff.reset();
-                    was_forbidden = false;
+                    (was_forbidden, has_failed) = (false, false);
                     if matches!(outcome, Outcome::Written) {
                         self.clock.sleep(APART).await;
                     }
@@ -114,7 +114,13 @@ impl Archivist {
                     FORBIDDEN
                 }
                 Outcome::Failed(reason) => {
-                    tracing::debug!(object = self.name, reason, "archive of key sets was not written");
+                    // Once, until it has been written: what does not mend itself is somebody's to look at.
+                    if has_failed {
+                        tracing::debug!(object = self.name, reason, "archive of key sets was not written");
+                    } else {
+                        tracing::warn!(object = self.name, reason, "archive of key sets was not written");
+                    }
+                    has_failed = true;
                     self.backoff.pause()
                 }
             };
