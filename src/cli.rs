@@ -115,9 +115,9 @@ impl Listen {
 
 /// Guards APIs and AI models with bearer tokens
 ///
-/// bearward is a gateway in one binary. It reads three kinds of resources, ApiRoute (which requests go where, and who may
-/// make them), TokenPolicy (which tokens are genuine) and ModelBackend (an AI model provider), from a Kubernetes API
-/// server or from files, and serves what they say.
+/// bearward is a gateway in one binary. It reads three kinds of resources, ApiRoute (which requests go where, and who
+/// may make them), TokenPolicy (which tokens are genuine) and ModelBackend (an AI model provider), from a Kubernetes
+/// API server or from files, and serves what they say.
 ///
 /// A rule that names no token policy, or one that is missing or broken, refuses its requests. A rule is open to
 /// everybody only if it says `anonymous: true`.
@@ -133,9 +133,10 @@ struct Arguments {
 enum Commands {
     /// Serve what the files say, without a cluster
     ///
-    /// Reads the same resources that a cluster would hold, from YAML files, and reads a file again when it changes. A file
-    /// that is broken, or that an API server would refuse, changes nothing: its findings are shown, and its last whole
-    /// version stays in force. It does not start while an ApiRoute does not say which hosts it guards.
+    /// Reads the same resources that a cluster would hold, from YAML files, and reads a file again when it changes. A
+    /// file that is broken, or that an API server would refuse, changes nothing: its findings are shown, and its last
+    /// whole version stays in force. It does not start while a file, or the hosts of an
+    /// ApiRoute, cannot be read.
     #[command(after_long_help = examples::SERVE, override_usage = "bearward serve [OPTIONS] <PATH>...")]
     Serve {
         #[command(flatten)]
@@ -145,8 +146,8 @@ enum Commands {
     },
     /// Serve what the resources of a Kubernetes cluster say
     ///
-    /// Watches ApiRoute, TokenPolicy, ModelBackend and what they refer to, serves them, and writes into their status what
-    /// is in force. Inside a pod it uses the pod's service account, elsewhere the current context of `KUBECONFIG`.
+    /// Watches ApiRoute, TokenPolicy, ModelBackend and what they refer to, serves them, and writes into their status
+    /// what is in force. Inside a pod it uses the pod's service account, elsewhere the current context of `KUBECONFIG`.
     #[command(after_long_help = examples::RUN)]
     Run {
         #[command(flatten)]
@@ -157,8 +158,8 @@ enum Commands {
     /// Try it: a gateway with upstreams and a token issuer, all in this process
     ///
     /// Starts an echo server, a simulated model, a token issuer with keys of its own and a gateway in front of them, on
-    /// loopback only; prints curl commands with real tokens, one a line, and then each decision as it is made. Keys live
-    /// in memory and end with the process.
+    /// loopback only; prints curl commands with real tokens, one a line, and then each decision as it is made. Keys
+    /// live in memory and end with the process.
     #[command(after_long_help = examples::DEMO)]
     Demo {
         #[command(flatten)]
@@ -166,8 +167,9 @@ enum Commands {
     },
     /// Say what is wrong with files, and how to mend it
     ///
-    /// Reads and compiles the files as serve does, and shows each finding with its file, line and cure. Nothing is fetched
-    /// and nothing is served. Exit code 1 where a part of some object would not be in force; warnings alone are 0.
+    /// Reads and compiles the files as serve does, and shows each finding with its file, line and cure. Nothing is
+    /// fetched and nothing is served. Exit code 1 where a part of some object would not be in force; warnings alone are
+    /// 0.
     #[command(after_long_help = examples::CHECK, override_usage = "bearward check [OPTIONS] <PATH>...")]
     Check {
         #[command(flatten)]

@@ -26,8 +26,8 @@ pub enum Kind {
     EndpointSlice,
     /// Kubernetes: key material.
     Secret,
-    /// No object, but a file that objects are read from: what is wrong with the file itself is said of it. Its name is the
-    /// path, its namespace empty.
+    /// No object, but a file that objects are read from: what is wrong with the file itself is said of it. Its name is
+    /// the path, its namespace empty.
     File,
 }
 

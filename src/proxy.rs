@@ -1,7 +1,7 @@
 //! Serves requests: listen, match, authenticate, limit, transform, forward, settle.
 //!
-//! One thread per core, each with a runtime, connections, pools and caches of its own; see [`request`] for the life of a
-//! request. The control side hands over accepted sockets and snapshots, and is never asked for anything.
+//! One thread per core, each with a runtime, connections, pools and caches of its own; see [`request`] for the life of
+//! a request. The control side hands over accepted sockets and snapshots, and is never asked for anything.
 
 mod access;
 mod admit;
@@ -56,8 +56,9 @@ use token_cache::SharedTokens;
 pub struct Limits {
     /// Client connections, over all threads; one more waits in the kernel's queue.
     pub connections: usize,
-    /// Bytes of a request's head; more is 431. Over HTTP/2, as many as it would have over HTTP/1.1; beyond twice as many h2
-    /// answers 431 itself, which is neither logged nor counted. A target of more than 8 KiB in a head within the bound is 414.
+    /// Bytes of a request's head; more is 431. Over HTTP/2, as many as it would have over HTTP/1.1; beyond twice as
+    /// many h2 answers 431 itself, which is neither logged nor counted. A target of more than 8 KiB in a head within
+    /// the bound is 414.
     pub head_bytes: usize,
     /// Fields of a request's head; more is 431. The crumbs of an HTTP/2 cookie are one field.
     pub head_fields: usize,

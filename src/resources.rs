@@ -6,9 +6,9 @@
 //!                                        └────────── readers ◄──────────────────────────┘
 //! ```
 //!
-//! An object comes from a [`Scope`]: one file, or one watch. A scope is replaced as a whole (a file that was read again, a
-//! watch that listed again) or edited object by object. Where two scopes hold an object of the same key, the first in the
-//! order of scopes is in force and the other is a finding.
+//! An object comes from a [`Scope`]: one file, or one watch. A scope is replaced as a whole (a file that was read
+//! again, a watch that listed again) or edited object by object. Where two scopes hold an object of the same key, the
+//! first in the order of scopes is in force and the other is a finding.
 
 mod object;
 mod references;

@@ -1,7 +1,8 @@
-//! Instruction counts of what a request costs beyond forwarding it, the match and the check of its token; and of compiling.
+//! Instruction counts of what a request costs beyond forwarding it, the match and the check of its token; and of
+//! compiling.
 //!
-//! Counts do not change with the machine's load; `benches/run.sh` prints them. What a function is given it gives back, so
-//! that nothing counts its end.
+//! Counts do not change with the machine's load; `benches/run.sh` prints them. What a function is given it gives back,
+//! so that nothing counts its end.
 
 #![expect(missing_docs, reason = "the macros make functions without any")]
 #![expect(clippy::unwrap_used, reason = "a benchmark ends at the first surprise")]

@@ -131,7 +131,8 @@ async fn the_operator_changes_nothing() {
     }
 }
 
-/// One host with a rule that serves, with what must not be shown in all places that could hold it, and one that refuses.
+/// One host with a rule that serves, with what must not be shown in all places that could hold it, and one that
+/// refuses.
 fn snapshot() -> (Snapshot, String) {
     let signing = SigningKey::generate(Algorithm::ES256).unwrap();
     let keys = json!({"keys": [signing.public_jwk().unwrap()]}).to_string();

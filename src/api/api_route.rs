@@ -34,7 +34,8 @@ pub struct ApiRouteSpec {
     pub class: Option<String>,
     /// The hosts that the rules are for, in lower case and without a port; `*.` in front takes one or more labels. An
     /// empty list takes every host, which only files may say (`bearward serve`). A
-    /// host belongs to the namespace that claimed it first; others get the finding `HostNotOwned`. Example: `[api.example.com, "*.eu.example.com"]`.
+    /// host belongs to the namespace that claimed it first; others get the finding `HostNotOwned`. Example:
+    /// `[api.example.com, "*.eu.example.com"]`.
     #[schemars(length(max = 64), inner(length(min = 1, max = 253), regex(pattern = HOST_OR_WILDCARD)))]
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub hosts: Vec<String>,
@@ -51,7 +52,8 @@ pub struct ApiRouteSpec {
     pub upstreams: Vec<Upstream>,
     /// The rules. A request is for the rule with the most specific match: exact host before wildcard, exact path before
     /// prefix, longer before shorter, then method, then more headers, then the older object, then its name.
-    /// Example: `[{name: orders, auth: {tokens: [{policyRef: {name: partners}}]}, backends: [{service: {name: orders, port: 80}}]}]`.
+    /// Example: `[{name: orders, auth: {tokens: [{policyRef: {name: partners}}]}, backends: [{service: {name: orders,
+    /// port: 80}}]}]`.
     #[schemars(length(min = 1, max = 64))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned()]))]
     pub rules: Vec<RouteRule>,
@@ -133,8 +135,8 @@ pub struct RouteRule {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Timeouts {
-    /// From the end of the request's head to the end of the response's; then 504. When unset, there is no such limit, and
-    /// `idle` ends what hangs. Example: `30s`.
+    /// From the end of the request's head to the end of the response's; then 504. When unset, there is no such limit,
+    /// and `idle` ends what hangs. Example: `30s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32), regex(pattern = DURATION))]
     #[x_kube(validation = not_zero())]

@@ -15,8 +15,8 @@ pub struct Backend {
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 63), regex(pattern = LABEL))]
     pub upstream: Option<String>,
-    /// A Service of the same namespace, spoken to in HTTP/1.1; `upstreams` can say another protocol. When unset, another
-    /// member must be set. Example: `{name: orders, port: 80}`.
+    /// A Service of the same namespace, spoken to in HTTP/1.1; `upstreams` can say another protocol. When unset,
+    /// another member must be set. Example: `{name: orders, port: 80}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub service: Option<ServiceRef>,
     /// A server outside the cluster, by the scheme, host and port of a URL. A path in it is put in front of the

@@ -56,8 +56,8 @@ pub(super) fn at_least_one(members: &[&str]) -> Rule {
     Rule::new(format!("{} >= 1", count_of(members))).message(format!("at least one of {}", members.join(", ")).as_str())
 }
 
-/// The rule of a time that something may take: with none at all, nothing would pass. Not by `duration()`, which is an error
-/// where a time is longer than 292 years.
+/// The rule of a time that something may take: with none at all, nothing would pass. Not by `duration()`, which is an
+/// error where a time is longer than 292 years.
 pub(super) fn not_zero() -> Rule {
     Rule::new("self.matches('[1-9]')").message("a time of zero lets nothing through")
 }

@@ -46,8 +46,8 @@ pub struct PolicyStatus {
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
     /// `Accepted`: the object is well-formed and ours. `ResolvedRefs`: everything that it names exists and may be used.
-    /// `Programmed`: every ready replica enforces this generation and all that it refers to. `Hardened`, of a TokenPolicy:
-    /// no choice in it is weaker than it has to be; where it is false, the message says what is.
+    /// `Programmed`: every ready replica enforces this generation and all that it refers to. `Hardened`, of a
+    /// TokenPolicy: no choice in it is weaker than it has to be; where it is false, the message says what is.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]

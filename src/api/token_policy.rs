@@ -59,15 +59,15 @@ pub struct TokenPolicySpec {
     .message("the log has teams as they are and subjects never, so the subject's claim names no team"),
 )]
 pub struct Identity {
-    /// The claim that names the subject, which the field `subject` of the log has as a fingerprint: 16 hexadecimal digits
-    /// that are the same for the same subject of the same issuer, until the process ends. A subject itself is never
-    /// written, so this is not the claim of the client or team too. When unset, `sub`. Example: `sub`.
+    /// The claim that names the subject, which the field `subject` of the log has as a fingerprint: 16 hexadecimal
+    /// digits that are the same for the same subject of the same issuer, until the process ends. A subject itself is
+    /// never written, so this is not the claim of the client or team too. When unset, `sub`. Example: `sub`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 1, max = 128), regex(pattern = VISIBLE))]
     pub subject: Option<String>,
     /// The claims that name the client; the first that the token has counts. The field `client_id` of the log has it as
-    /// it is, at most 128 bytes of it, and is left out if the claim is not a string. When unset, `client_id`, then `azp`.
-    /// Example: `[client_id, azp]`.
+    /// it is, at most 128 bytes of it, and is left out if the claim is not a string. When unset, `client_id`, then
+    /// `azp`. Example: `[client_id, azp]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 4), inner(length(min = 1, max = 128), regex(pattern = VISIBLE)))]
     #[x_kube(merge_strategy = ListMerge::Atomic)]

@@ -45,8 +45,8 @@ const DEFAULTS: [(&str, &str, &str); 16] = [
 pub(super) struct GatewayArgs {
     /// Where requests are served
     ///
-    /// An IPv4 or IPv6 address and a port; `[::]:8080` serves both families. Port 0 takes a free one. The address that was
-    /// taken is logged.
+    /// An IPv4 or IPv6 address and a port; `[::]:8080` serves both families. Port 0 takes a free one. The address that
+    /// was taken is logged.
     #[arg(long, value_name = "ADDR", env = "BEARWARD_HTTP", hide_env_values = true, value_parser = values::address)]
     http: SocketAddr,
     /// Where /livez, /readyz and /metrics are served
@@ -74,7 +74,8 @@ pub(super) struct GatewayArgs {
     max_connections: NonZeroUsize,
     /// The proxies in front, whose word on the client's address is taken
     ///
-    /// Networks or addresses, with commas between them. What anybody else says of itself is removed. When unset, nobody's.
+    /// Networks or addresses, with commas between them. What anybody else says of itself is removed. When unset,
+    /// nobody's.
     #[arg(long, value_name = "NETWORKS", env = "BEARWARD_TRUSTED_PROXIES", hide_env_values = true)]
     #[arg(value_delimiter = ',', value_parser = values::network, help_heading = "Traffic")]
     trusted_proxies: Vec<IpNet>,
@@ -96,7 +97,8 @@ pub(super) struct GatewayArgs {
 
     /// Where the access log is written: a file, - for standard output, or none
     ///
-    /// One line a request: JSON, or words where standard output is a terminal. Tokens, queries and bodies are never in it.
+    /// One line a request: JSON, or words where standard output is a terminal. Tokens, queries and bodies are never in
+    /// it.
     #[arg(long, value_name = "PATH|-|none", env = "BEARWARD_ACCESS_LOG", hide_env_values = true, default_value = "-")]
     #[arg(help_heading = "Operating", allow_hyphen_values = true)]
     access_log: PathBuf,
@@ -133,7 +135,8 @@ pub(super) struct InstallationArgs {
     ///
     /// Networks, addresses, or addresses with a port, with commas between them, compared with the address that is
     /// dialled. With run, URLs reach public addresses and these. With serve, they reach everything but the metadata
-    /// addresses of clouds, or, where this is set, these alone. A metadata address is reached only if it is listed itself.
+    /// addresses of clouds, or, where this is set, these alone. A metadata address is reached only if it is listed
+    /// itself.
     #[arg(long, value_name = "NETWORKS", env = "BEARWARD_EGRESS_ALLOW", hide_env_values = true)]
     #[arg(value_delimiter = ',', value_parser = values::egress_item, help_heading = "Objects")]
     egress_allow: Vec<EgressItem>,

@@ -37,8 +37,8 @@ pub struct Cluster {
 pub(super) struct FilesArgs {
     /// YAML files, and folders of them
     ///
-    /// A folder is read with the folders in it: every file that ends in .yaml, .yml or .json, but nothing hidden. Objects
-    /// of other API groups are skipped with a note; an unknown kind or field of bearward.dev is an error.
+    /// A folder is read with the folders in it: every file that ends in .yaml, .yml or .json, but nothing hidden.
+    /// Objects of other API groups are skipped with a note; an unknown kind or field of bearward.dev is an error.
     #[arg(value_name = "PATH", required = true, value_hint = clap::ValueHint::AnyPath, help_heading = None)]
     pub(super) paths: Vec<PathBuf>,
     /// Take Secrets also from files that other users can read
@@ -69,8 +69,8 @@ pub(super) struct ClusterArgs {
     pub(super) namespaces: Vec<Box<str>>,
     /// The Service in front of this installation's replicas
     ///
-    /// Which replicas must enforce a change before status calls it `Programmed` is read from its endpoints. When unset, the
-    /// replicas that hold a Lease count.
+    /// Which replicas must enforce a change before status calls it `Programmed` is read from its endpoints. When unset,
+    /// the replicas that hold a Lease count.
     #[arg(long, value_name = "NAME", env = "BEARWARD_SERVICE", hide_env_values = true, value_parser = values::label)]
     pub(super) service: Option<Box<str>>,
     /// The name of the pod that this process runs in
@@ -86,8 +86,8 @@ pub(super) struct ClusterArgs {
     pub(super) pod_namespace: Option<Box<str>>,
     /// The service account that this process runs as
     ///
-    /// Findings name it in the command by which a namespace lets it read Secrets. When unset, `POD_SERVICE_ACCOUNT`, else
-    /// bearward.
+    /// Findings name it in the command by which a namespace lets it read Secrets. When unset, `POD_SERVICE_ACCOUNT`,
+    /// else bearward.
     #[arg(long, value_name = "NAME", env = "BEARWARD_SERVICE_ACCOUNT", hide_env_values = true)]
     #[arg(value_parser = values::subdomain)]
     pub(super) service_account: Option<Box<str>>,

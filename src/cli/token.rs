@@ -37,7 +37,8 @@ pub(super) enum TokenCommands {
     Inspect,
     /// Say whether the token on standard input would be accepted, and if not, why
     ///
-    /// Judges by the same rules as a gateway; its log has the same words for reasons. Exit code 1 where the token is refused.
+    /// Judges by the same rules as a gateway; its log has the same words for reasons. Exit code 1 where the token is
+    /// refused.
     #[command(after_long_help = examples::VERIFY)]
     Verify(Box<Verify>),
 }
@@ -90,8 +91,8 @@ pub(super) struct Mint {
     lifetime: Duration,
     /// Another claim, as NAME=JSON; may be said several times
     ///
-    /// What is no JSON is text: tenant=acme and tenant='"acme"' are the same. Replaces a claim of this name, and null takes
-    /// it away, so that any token can be made.
+    /// What is no JSON is text: tenant=acme and tenant='"acme"' are the same. Replaces a claim of this name, and null
+    /// takes it away, so that any token can be made.
     #[arg(long, value_name = "NAME=JSON", value_parser = values::claim, help_heading = "Claims")]
     claim: Vec<(String, Value)>,
     /// The header's typ

@@ -64,8 +64,8 @@ pub(super) fn subdomain(text: &str) -> Result<Box<str>, String> {
     Err("expected lower-case letters, digits, and inner hyphens and dots".to_owned())
 }
 
-/// Which log lines are written. Narrower than what `tracing-subscriber` reads: to it a misspelt level is the name of a part
-/// of the program, and nothing would be logged.
+/// Which log lines are written. Narrower than what `tracing-subscriber` reads: to it a misspelt level is the name of a
+/// part of the program, and nothing would be logged.
 pub(super) fn log_filter(text: &str) -> Result<Box<str>, String> {
     let is_level = |word: &str| ["error", "warn", "info", "debug", "trace"].contains(&word);
     let is_part = |word: &str| {

@@ -1,13 +1,13 @@
 //! Judges an object of our own kinds as the API server would: by the very schema that `crds/` holds.
 //!
-//! The schema in [`crate::api::crd()`] is the only statement of what form an object may have. The API server reads it where
-//! there is one; `check` and `serve` read it here. So there is one verdict, by construction, and a table of documents in
-//! `tests/admission` is played to both.
+//! The schema in [`crate::api::crd()`] is the only statement of what form an object may have. The API server reads it
+//! where there is one; `check` and `serve` read it here. So there is one verdict, by construction, and a table of
+//! documents in `tests/admission` is played to both.
 //!
 //! What the API server does that may surprise, and is done here too:
 //!
-//! - A member that is `null` counts as not there, since nothing in our schemas is nullable; in a list, it is of the wrong
-//!   type. An unknown member is unknown even if it is `null`.
+//! - A member that is `null` counts as not there, since nothing in our schemas is nullable; in a list, it is of the
+//!   wrong type. An unknown member is unknown even if it is `null`.
 //! - A pattern is looked for anywhere in the text; lengths count characters; `80.0` is the whole number 80.
 //! - A rule in CEL runs only where its field is set, and an error in it refuses.
 //!
@@ -49,11 +49,11 @@ pub struct Violation {
     pub cure: String,
 }
 
-/// What the schema of `kind` does not allow in `object`, in the order of the walk; at most 256. An object without any is
-/// one that the API server would take, and decodes to the kind's type once it went through [`as_stored`].
+/// What the schema of `kind` does not allow in `object`, in the order of the walk; at most 256. An object without any
+/// is one that the API server would take, and decodes to the kind's type once it went through [`as_stored`].
 ///
-/// The object comes without `metadata`, which the API server judges by rules of its own, and without `status`, which users
-/// do not write. The kinds of Kubernetes have no schema here: of them nothing is said.
+/// The object comes without `metadata`, which the API server judges by rules of its own, and without `status`, which
+/// users do not write. The kinds of Kubernetes have no schema here: of them nothing is said.
 pub fn check(kind: Kind, object: &Map<String, Value>) -> Vec<Violation> {
     let schema = match kind {
         Kind::ApiRoute => &*API_ROUTE,

@@ -4,8 +4,8 @@
 //! slot: host, path, conditions ──► contenders by age ──► the oldest is in the table, the others know its name
 //! ```
 //!
-//! A route that was not read whole has a slot of its own and comes before all others of its path: it stands for requests
-//! that cannot be told.
+//! A route that was not read whole has a slot of its own and comes before all others of its path: it stands for
+//! requests that cannot be told.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
@@ -60,7 +60,8 @@ struct Turn {
 }
 
 impl Linker {
-    /// Replaces the placements of `owner`. Gives the other objects that came into force, or lost their slot to somebody else.
+    /// Replaces the placements of `owner`. Gives the other objects that came into force, or lost their slot to somebody
+    /// else.
     pub(super) fn relink(&mut self, owner: &ObjectKey, before: &[Placement], now: &[Placement]) -> BTreeSet<ObjectKey> {
         let mut edits: HashMap<&Slot, Edit> = HashMap::new();
         for placement in before {

@@ -1,5 +1,5 @@
-//! What an `ApiRoute` became: its rules, and the placements that it wants in the table: each match of each rule, under each host
-//! that its namespace owns.
+//! What an `ApiRoute` became: its rules, and the placements that it wants in the table: each match of each rule, under
+//! each host that its namespace owns.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -38,7 +38,8 @@ impl RouteNode {
     }
 }
 
-/// The placements of `unit`, whose rules became `rules`. A host that `lost_to` names an owner of is left out, and noted.
+/// The placements of `unit`, whose rules became `rules`. A host that `lost_to` names an owner of is left out, and
+/// noted.
 fn placements(
     unit: &RouteUnit,
     rules: &[RuleNode],
@@ -110,7 +111,8 @@ impl std::fmt::Display for Shown<'_> {
     }
 }
 
-/// Notes each placement whose slot another route has, `winner` by placement. One finding for a match and a winner, with all hosts.
+/// Notes each placement whose slot another route has, `winner` by placement. One finding for a match and a winner, with
+/// all hosts.
 pub(super) fn note_duplicates(
     placements: &[Placement],
     unit: &RouteUnit,

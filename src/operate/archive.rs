@@ -1,9 +1,9 @@
 //! The leader's one object with public key sets, for replicas that start while an issuer is down.
 //!
-//! A `ConfigMap` in our own namespace; what is in it, and what of it is believed, is said in `sources::key_sets::archive`.
-//! It is written only where that says so: for other keys, or when what is written is a quarter as old as keys may become.
-//! Every write carries the version of what was read, so that two leaders cannot undo each other's work. That it cannot be
-//! written matters to nothing else.
+//! A `ConfigMap` in our own namespace; what is in it, and what of it is believed, is said in
+//! `sources::key_sets::archive`. It is written only where that says so: for other keys, or when what is written is a
+//! quarter as old as keys may become. Every write carries the version of what was read, so that two leaders cannot undo
+//! each other's work. That it cannot be written matters to nothing else.
 
 use std::sync::Arc;
 use std::time::Duration;

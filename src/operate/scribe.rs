@@ -250,9 +250,9 @@ impl Scribe {
         Api::namespaced_with(self.client.clone(), &key.namespace, &resource)
     }
 
-    /// Applies the status to the object of this uid and version. The API server checks the uid of a status only where the
-    /// object is gone, and drops it otherwise (seen with 1.36): what keeps a status off another object of the same name is
-    /// the version.
+    /// Applies the status to the object of this uid and version. The API server checks the uid of a status only where
+    /// the object is gone, and drops it otherwise (seen with 1.36): what keeps a status off another object of the same
+    /// name is the version.
     async fn apply(&self, key: &ObjectKey, desired: &Desired, version: Version) -> Written {
         let mut document = desired.document.clone();
         if let Some(metadata) = document.get_mut("metadata").and_then(Value::as_object_mut) {

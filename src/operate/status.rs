@@ -43,7 +43,8 @@ pub(super) struct Desired {
 }
 
 impl Known {
-    /// Of an object of ours as the API server has it. A status that a newer version has written differently is no status of ours.
+    /// Of an object of ours as the API server has it. A status that a newer version has written differently is no
+    /// status of ours.
     pub(super) fn of(kind: Kind, object: &Document) -> Option<Self> {
         let uid = object.get("metadata")?.get("uid")?.as_str()?.into();
         let status = object.get("status").cloned().unwrap_or_else(|| json!({}));
@@ -185,8 +186,8 @@ fn resolved(verdict: &Verdict) -> (ConditionStatus, String, String) {
     condition(verdict, is_about_references, "ResolvedRefs", "everything that it names exists and may be used")
 }
 
-/// Whether a policy takes all checks that there are. A policy with an error was not judged to its end, so nothing may be
-/// said of what was not found.
+/// Whether a policy takes all checks that there are. A policy with an error was not judged to its end, so nothing may
+/// be said of what was not found.
 fn hardened(verdict: &Verdict) -> (ConditionStatus, String, String) {
     let mut weaker = verdict.findings.iter().filter_map(|finding| Some((weakness(finding.code)?, finding)));
     if let Some((reason, first)) = weaker.next() {

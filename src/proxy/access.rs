@@ -43,8 +43,8 @@ impl From<Refusal> for Closed {
 
 /// Lets a request through whose rule, and whose model backend if it has one, accept its credential.
 ///
-/// A key that is missing is asked for once; the wait for it is the one place where this takes time, and is boxed, so that
-/// no other request pays for its room.
+/// A key that is missing is asked for once; the wait for it is the one place where this takes time, and is boxed, so
+/// that no other request pays for its room.
 pub(super) async fn authenticate(
     worker: &Worker,
     exchange: &mut Exchange,
@@ -69,7 +69,8 @@ fn find_caller(worker: &Worker, exchange: &mut Exchange, matched: &Matched) -> R
     let stages = matched.stages()?;
     let caller = pass(worker, exchange, matched, &stages.access)?;
     let Some(Backend::Upstream { access: Some(access), .. }) = matched.backend() else { return Ok(caller) };
-    // Both must pass; what the upstream and the log are told comes from the rule, unless only the backend asks for a token.
+    // Both must pass; what the upstream and the log are told comes from the rule, unless only the backend asks for a
+    // token.
     let second = pass(worker, exchange, matched, access);
     if caller.is_some() {
         exchange.caller.clone_from(&caller);
@@ -116,8 +117,8 @@ fn all_places(rules: &[TokenRule]) -> Vec<ApiKeyPlace> {
     places
 }
 
-/// RFC 6750, section 3.1: without a credential the challenge has no error. Of several policies the first one's challenge
-/// is sent: a client that has nothing yet needs one way in, not all of them.
+/// RFC 6750, section 3.1: without a credential the challenge has no error. Of several policies the first one's
+/// challenge is sent: a client that has nothing yet needs one way in, not all of them.
 fn unusable_credential(unusable: Unusable, policy: &Policy) -> Refusal {
     let challenges = &policy.challenges;
     match unusable {

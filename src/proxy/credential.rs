@@ -79,7 +79,8 @@ fn bearer(value: &[u8]) -> Result<&str, Unusable> {
     Ok(token)
 }
 
-/// `b64token` of RFC 6750, section 2.1. Every byte is looked at: without an early end the compiler takes many in one step.
+/// `b64token` of RFC 6750, section 2.1. Every byte is looked at: without an early end the compiler takes many in one
+/// step.
 fn is_token(text: &str) -> bool {
     text.bytes().fold(true, |all, byte| all & is_token_byte(byte))
 }
@@ -135,8 +136,8 @@ pub(super) fn remove(headers: &mut HeaderMap, places: &[ApiKeyPlace]) {
     }
 }
 
-/// Removes what nobody looked at beside a credential that is passed on: the headers of `places` in another spelling than
-/// their own, which an upstream may read instead.
+/// Removes what nobody looked at beside a credential that is passed on: the headers of `places` in another spelling
+/// than their own, which an upstream may read instead.
 pub(super) fn remove_odd(headers: &mut HeaderMap, places: &[ApiKeyPlace]) {
     if !places.is_empty() {
         remove_where(headers, |name| {

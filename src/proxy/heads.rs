@@ -10,10 +10,10 @@ use crate::snapshot::HeaderEdits;
 use crate::wire::forwarded::is_of_the_way;
 use crate::wire::headers::{IdentityHeaders, Names, is_reserved, remove_hop_by_hop, remove_where};
 
-/// Fields by which some servers take another target, method or framing than the request's own, past the rule that judged
-/// those; and `Proxy`, which behind CGI becomes the setting of a proxy for the application's own requests. Framing in its
-/// own spelling is gone before these are looked for. The length is said anew from the body that is sent, not from what was
-/// announced.
+/// Fields by which some servers take another target, method or framing than the request's own, past the rule that
+/// judged those; and `Proxy`, which behind CGI becomes the setting of a proxy for the application's own requests.
+/// Framing in its own spelling is gone before these are looked for. The length is said anew from the body that is sent,
+/// not from what was announced.
 static OTHER_REQUESTS: Names = Names::new(&[
     "content-length",
     "expect",

@@ -30,9 +30,9 @@ pub(super) enum Within<T> {
 
 /// The deadlines of one request: a fixed end, if its rule sets one, and an idle time that every byte begins anew.
 ///
-/// When bytes moved is not written down, since that would cost a look at the clock for each frame of a stream. So a request
-/// of which nothing ever came ends exactly after its idle time, and one that falls silent between once and twice that
-/// after its last byte.
+/// When bytes moved is not written down, since that would cost a look at the clock for each frame of a stream. So a
+/// request of which nothing ever came ends exactly after its idle time, and one that falls silent between once and
+/// twice that after its last byte.
 pub(super) struct Patience {
     deadline: Deadline,
     end: Option<Tick>,

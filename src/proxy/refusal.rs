@@ -67,7 +67,8 @@ impl Refusal {
         Self::because(status, code, reason.as_str())
     }
 
-    /// Says less than the log does. Private: whatever stands in the log is declared by a [`Cause`], [`Reason`] or [`Code`].
+    /// Says less than the log does. Private: whatever stands in the log is declared by a [`Cause`], [`Reason`] or
+    /// [`Code`].
     const fn because(status: StatusCode, code: &'static str, reason: &'static str) -> Self {
         Self { status, code, reason, retry_after: None, says: Says::Nothing, closes: false }
     }

@@ -126,8 +126,9 @@ impl Proxy {
     /// Stops accepting, lets what is under way finish, and waits for the threads to end.
     ///
     /// HTTP/1.1 connections are told with their next reply that they end, HTTP/2 connections at once by GOAWAY. What is
-    /// still under way after `grace` is cut off: a request without a reply gets 503, the body of a reply breaks off as its
-    /// protocol has it (`RST_STREAM`, or a close before the last byte). The threads end at most a second after that.
+    /// still under way after `grace` is cut off: a request without a reply gets 503, the body of a reply breaks off as
+    /// its protocol has it (`RST_STREAM`, or a close before the last byte). The threads end at most a second after
+    /// that.
     pub async fn drain(mut self, grace: Duration) {
         self.stop.send_replace(Some(grace));
         self.acceptors.join().await;

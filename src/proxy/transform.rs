@@ -84,8 +84,8 @@ fn frame(method: &Method, body: &RequestBody, protocol: Protocol, headers: &mut 
     if protocol == Protocol::H2c {
         return;
     }
-    // It would have to be named in `Connection` (RFC 9110, section 10.1.4), and trailers are asked for only by those who
-    // speak HTTP/2.
+    // It would have to be named in `Connection` (RFC 9110, section 10.1.4), and trailers are asked for only by those
+    // who speak HTTP/2.
     headers.remove(TE);
     match body {
         // RFC 9110, section 8.6: who expects a body wants to be told that there is none.
@@ -150,8 +150,8 @@ pub(super) fn strip_front(text: &mut String, start: usize, front: &str) {
     text.replace_range(start..end, if end == text.len() { "/" } else { "" });
 }
 
-/// The credential was for us: unless the policy says so, nobody behind us gets to use it. A rule that is open to everybody
-/// looks at none, and its upstream may have its own; but keys of ours are not for it either.
+/// The credential was for us: unless the policy says so, nobody behind us gets to use it. A rule that is open to
+/// everybody looks at none, and its upstream may have its own; but keys of ours are not for it either.
 fn strip_credential(caller: Option<&Caller>, headers: &mut HeaderMap) {
     match caller.map(|caller| (caller.policy.forwarding.credential, &caller.policy.key_places)) {
         None => credential::remove_our_keys(headers),

@@ -49,8 +49,8 @@ pub enum StartError {
     /// No thread or no runtime could be made.
     #[error("cannot start the data threads: {0}")]
     Threads(io::Error),
-    /// A file, or the hosts of an `ApiRoute` in it, cannot be read, and no earlier version says what they guard. Whatever
-    /// else was served, a laxer rule could take the requests that they are to guard.
+    /// A file, or the hosts of an `ApiRoute` in it, cannot be read, and no earlier version says what they guard.
+    /// Whatever else was served, a laxer rule could take the requests that they are to guard.
     #[error(
         "does not start: {} cannot be read, so that a laxer rule could take the requests that it is to guard; mend it, or \
          take it out", objects(.findings)

@@ -1,6 +1,7 @@
 //! The keys of an issuer: a cell that is swapped in place, and the way in which a request asks for newer ones.
 //!
-//! A request never fetches. It says that it misses a key, and waits a bounded time for the next round of whoever fetches.
+//! A request never fetches. It says that it misses a key, and waits a bounded time for the next round of whoever
+//! fetches.
 
 use std::fmt;
 use std::sync::Arc;
@@ -16,8 +17,8 @@ use crate::jose::{ApiKeySet, KeySet};
 /// The keys of an issuer as they are known now.
 #[derive(Debug)]
 pub enum AcceptedKeys {
-    /// None are to be had: nobody can be told that his token is wrong. The code says why, the time when the next attempt
-    /// is due, if one is.
+    /// None are to be had: nobody can be told that his token is wrong. The code says why, the time when the next
+    /// attempt is due, if one is.
     Unavailable {
         /// Why.
         code: Code,
@@ -38,8 +39,8 @@ pub enum AcceptedKeys {
 pub enum AsOf {
     /// It was written down by the policy's own author: what is not there is unknown.
     Always,
-    /// It was fetched. A token issued before `began` whose key is not there has an unknown key; a later one may be signed
-    /// by a newer key.
+    /// It was fetched. A token issued before `began` whose key is not there has an unknown key; a later one may be
+    /// signed by a newer key.
     Fetch {
         /// When the fetch that brought it began.
         began: UnixTime,
@@ -48,8 +49,8 @@ pub enum AsOf {
     },
 }
 
-/// The most requests that wait for one source at once, over all threads. Each source has its own bound, so that a flood of
-/// made-up key ids for one issuer takes no place from the requests of another.
+/// The most requests that wait for one source at once, over all threads. Each source has its own bound, so that a flood
+/// of made-up key ids for one issuer takes no place from the requests of another.
 const MAX_WAITERS: usize = 256;
 
 /// The API keys of an entry as they are known now.

@@ -1,19 +1,20 @@
 //! Objects from files: the same YAML that a cluster would take, read by kubectl's rules and followed as it changes.
 //!
 //! ```text
-//! paths ─ folder ─► files and their stamps ─ loaded ─► text ─ yaml ─► documents ─ document ─► objects ─► Update::Replace
-//!                                              ▲ keeps the last whole text of each file
+//! paths ─ folder ─► files and their stamps ─ loaded ─► text ─ yaml ─► documents ─ document ─► objects ─►
+//!                                              Update::Replace ▲ keeps the last whole text of each file
 //! ```
 //!
-//! A file counts as a whole or not at all. One that cannot be read, that is not YAML, or of which a document is no object
-//! that bearward could take, sends what is wrong with it together with the objects of its last whole text; without one, it
-//! has no objects. The same holds where an API server would refuse one of the objects; but without a last text, these
-//! objects are sent as they are, since whoever compiles them refuses what they claim. Files do not depend on each other.
+//! A file counts as a whole or not at all. One that cannot be read, that is not YAML, or of which a document is no
+//! object that bearward could take, sends what is wrong with it together with the objects of its last whole text;
+//! without one, it has no objects. The same holds where an API server would refuse one of the objects; but without a
+//! last text, these objects are sent as they are, since whoever compiles them refuses what they claim. Files do not
+//! depend on each other.
 //!
-//! A change counts when two looks in a row agree on it, so that a file that is being written is not read, and one that an
-//! editor moves away for a moment is not gone. One that does not rest is read after a second all the same, as it is between
-//! two writes; one that only grows, or was emptied, is being written, and has ten seconds. What is half written all the
-//! same is a broken file, as above.
+//! A change counts when two looks in a row agree on it, so that a file that is being written is not read, and one that
+//! an editor moves away for a moment is not gone. One that does not rest is read after a second all the same, as it is
+//! between two writes; one that only grows, or was emptied, is being written, and has ten seconds. What is half written
+//! all the same is a broken file, as above.
 //!
 //! Bounds: 10 MiB a file, 256 MiB and 10,000 files in all. What is beyond is not read, and said.
 
@@ -65,8 +66,8 @@ pub enum BrokenFiles {
     TakeTheRest,
 }
 
-/// Why an API server would not take an object of ours; nothing if it would. A function, since sources do not know what is
-/// compiled.
+/// Why an API server would not take an object of ours; nothing if it would. A function, since sources do not know what
+/// is compiled.
 pub type Admission = Arc<dyn Fn(&ObjectKey, &Map<String, Value>) -> Vec<Finding> + Send + Sync>;
 
 /// How files are read.

@@ -7,15 +7,17 @@
 //! KeyCell::ask ──┘
 //! ```
 //!
-//! - **When.** At once, then when the answer ages by its `max-age`, within one minute and one hour; after five minutes if
-//!   it says nothing. Up to a fifth earlier, at random. After a failure from one second to thirty, doubled each time.
-//! - **When asked.** At most one fetch in ten seconds, counted from the beginning of the last. Asked earlier, a round ends
-//!   at once, so that nobody waits for what will not come, and the next fetch is moved to the end of the ten seconds.
-//! - **What stays.** The last good keys, until they are as old as `max_stale`. A set without any usable key is a failure:
-//!   an issuer that signs has keys, and an empty set would turn its trouble into a refusal of everybody.
-//! - **How far it is believed.** A set is as of the time when the request for it was sent, less the time that a cache on
-//!   the way had held it (`Age`). An answer older than the keys at hand is passed over: an edge of a delivery network that
-//!   lags behind would else take a new key away again.
+//! - **When.** At once, then when the answer ages by its `max-age`, within one minute and one hour; after five minutes
+//!   if it says nothing. Up to a fifth earlier, at random. After a failure from one second to thirty, doubled each
+//!   time.
+//! - **When asked.** At most one fetch in ten seconds, counted from the beginning of the last. Asked earlier, a round
+//!   ends at once, so that nobody waits for what will not come, and the next fetch is moved to the end of the ten
+//!   seconds.
+//! - **What stays.** The last good keys, until they are as old as `max_stale`. A set without any usable key is a
+//!   failure: an issuer that signs has keys, and an empty set would turn its trouble into a refusal of everybody.
+//! - **How far it is believed.** A set is as of the time when the request for it was sent, less the time that a cache
+//!   on the way had held it (`Age`). An answer older than the keys at hand is passed over: an edge of a delivery
+//!   network that lags behind would else take a new key away again.
 //! - **Metadata** is fetched in the first round, after a failed one, and when it is older than an hour; in a round that
 //!   was asked for when it is older than a minute.
 //!
@@ -75,8 +77,8 @@ impl Default for Settings {
     }
 }
 
-/// Keeps the key sets in `wanted`. A report of each is sent after its first round, well or not, and then when it changes.
-/// Ends when `wanted` or `sender` has no other end.
+/// Keeps the key sets in `wanted`. A report of each is sent after its first round, well or not, and then when it
+/// changes. Ends when `wanted` or `sender` has no other end.
 pub fn start(
     tasks: &mut Tasks,
     wanted: watch::Receiver<Arc<WantedKeys>>,

@@ -1,7 +1,7 @@
 //! What is enforced by this process now: what became of each object, and up to which version each watch is included.
 //!
-//! The task that publishes snapshots writes it, right after it has published one; `operate` and `admin` read it. It holds
-//! as much as there are objects of ours and watches.
+//! The task that publishes snapshots writes it, right after it has published one; `operate` and `admin` read it. It
+//! holds as much as there are objects of ours and watches.
 
 #[cfg(test)]
 mod tests;
@@ -46,8 +46,8 @@ struct Inner {
     verdicts: BTreeMap<ObjectKey, Arc<Verdict>>,
     versions: BTreeMap<Scope, Version>,
     rejected: BTreeSet<(ObjectKey, Generation)>,
-    /// Objects that a verdict had read and that were removed since: of each watch the last one, and the version by which
-    /// it was gone.
+    /// Objects that a verdict had read and that were removed since: of each watch the last one, and the version by
+    /// which it was gone.
     removed: BTreeMap<ObjectKey, BTreeMap<Scope, Read>>,
     /// What changed since somebody last asked; coalesced, so that it is bounded by the number of objects.
     changed: BTreeSet<ObjectKey>,
@@ -59,8 +59,8 @@ impl Board {
         Self::default()
     }
 
-    /// A snapshot was published: these verdicts changed (`None`: the object is gone), and it includes these versions. Must
-    /// come after the snapshot is in force, since others rely on it.
+    /// A snapshot was published: these verdicts changed (`None`: the object is gone), and it includes these versions.
+    /// Must come after the snapshot is in force, since others rely on it.
     pub fn publish(
         &self,
         verdicts: impl IntoIterator<Item = (ObjectKey, Option<Arc<Verdict>>)>,
@@ -94,8 +94,8 @@ impl Board {
         self.lock().verdicts.get(key).cloned()
     }
 
-    /// The objects that the verdict on `key` had read before they were removed, each with the version by which it was gone.
-    /// Who has not passed that version may still go by them: a removed API key, for one.
+    /// The objects that the verdict on `key` had read before they were removed, each with the version by which it was
+    /// gone. Who has not passed that version may still go by them: a removed API key, for one.
     pub fn removed(&self, key: &ObjectKey) -> Vec<Read> {
         self.lock().removed.get(key).into_iter().flat_map(BTreeMap::values).cloned().collect()
     }

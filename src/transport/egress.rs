@@ -1,4 +1,5 @@
-//! Where connections may go: judged by the address that is dialled, after the name was resolved, never by the name alone.
+//! Where connections may go: judged by the address that is dialled, after the name was resolved, never by the name
+//! alone.
 //!
 //! ```text
 //!            metadata address?  ── yes ─► only an item that is this very address
@@ -6,8 +7,8 @@
 //! in a cluster:  public, or listed          files: nothing listed, or listed
 //! ```
 //!
-//! An address that carries another one inside (IPv4-mapped, NAT64, 6to4, Teredo) is judged by both, because a packet to it
-//! may end at either.
+//! An address that carries another one inside (IPv4-mapped, NAT64, 6to4, Teredo) is judged by both, because a packet to
+//! it may end at either.
 
 mod class;
 mod item;
@@ -37,8 +38,8 @@ enum Mode {
 }
 
 impl EgressRules {
-    /// In a cluster: public addresses and what is listed. A URL is written by a tenant there, and must not reach what the
-    /// tenant himself could not.
+    /// In a cluster: public addresses and what is listed. A URL is written by a tenant there, and must not reach what
+    /// the tenant himself could not.
     pub const fn cluster(listed: Vec<EgressItem>) -> Self {
         Self { mode: Mode::Cluster, listed }
     }
@@ -48,8 +49,8 @@ impl EgressRules {
         Self { mode: Mode::Files, listed }
     }
 
-    /// Whether `address` may be dialled. The metadata service of a cloud hands its machine's credentials to whoever asks,
-    /// so no network that merely covers it opens it.
+    /// Whether `address` may be dialled. The metadata service of a cloud hands its machine's credentials to whoever
+    /// asks, so no network that merely covers it opens it.
     pub fn permits(&self, address: SocketAddr) -> bool {
         let reach = Reach::of(address.ip());
         if reach.is_metadata() {

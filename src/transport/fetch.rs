@@ -1,4 +1,5 @@
-//! Fetches small documents by GET over HTTP/1.1: key sets and metadata. Everything is bounded: time, head, body, redirects.
+//! Fetches small documents by GET over HTTP/1.1: key sets and metadata. Everything is bounded: time, head, body,
+//! redirects.
 //!
 //! ```text
 //! Get ─ parse URL ─ resolve ─ egress rules ─ dial that address ─ TLS by the URL's name ─ GET ─┬► 200 ► Document
@@ -6,9 +7,9 @@
 //!   └───────────────────── same origin, at most three times ◄─────────────────────────────────┘ 3xx
 //! ```
 //!
-//! The name is resolved once and the address that was judged is the one that is dialled, so that a name cannot lead to a
-//! public address first and to a private one afterwards. Nothing is kept between fetches but the configuration: they are
-//! rare, and a connection that waited for minutes is one more thing that can be broken.
+//! The name is resolved once and the address that was judged is the one that is dialled, so that a name cannot lead to
+//! a public address first and to a private one afterwards. Nothing is kept between fetches but the configuration: they
+//! are rare, and a connection that waited for minutes is one more thing that can be broken.
 
 mod error;
 mod exchange;

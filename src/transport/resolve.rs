@@ -1,7 +1,7 @@
 //! Names to addresses: the trait, the system's resolver, and a table of fixed names for tests and the demo.
 //!
-//! Two rules hold for every implementation: an address stands for itself, and `localhost` and all below it is the loopback
-//! interface without asking anybody (RFC 6761, section 6.3).
+//! Two rules hold for every implementation: an address stands for itself, and `localhost` and all below it is the
+//! loopback interface without asking anybody (RFC 6761, section 6.3).
 
 mod fixed;
 mod system;

@@ -1,5 +1,5 @@
-//! The verdict of a real API server on every document of `tests/admission`, as kubectl brings it. `tests/golden` gives the
-//! same documents to `compile::admission`.
+//! The verdict of a real API server on every document of `tests/admission`, as kubectl brings it. `tests/golden` gives
+//! the same documents to `compile::admission`.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;

@@ -1,5 +1,5 @@
-//! The verdict on every document of `tests/admission`, with the field that a refusal names. `tests/cluster` plays the same
-//! documents to a real API server.
+//! The verdict on every document of `tests/admission`, with the field that a refusal names. `tests/cluster` plays the
+//! same documents to a real API server.
 //!
 //! A document begins with a comment: `# accept: why`, or `# refuse: field, why`. Documents are parted by a line `---`.
 

@@ -7,8 +7,8 @@ use crate::table::{Expected, Table};
 
 const OTHER_ISSUER: &str = "https://other.example.com/";
 
-/// Policies of one issuer: `strict` without leeway, `lenient` with the usual, `limited` in lifetime, `fresh` in age, and
-/// `two` with a second issuer.
+/// Policies of one issuer: `strict` without leeway, `lenient` with the usual, `limited` in lifetime, `fresh` in age,
+/// and `two` with a second issuer.
 async fn table() -> Table {
     Table::serve(|upstream| {
         let keys = key_set([ES256.jwk()]);

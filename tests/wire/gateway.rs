@@ -92,8 +92,8 @@ impl Rig {
         get(self.http(), "api.example.com", path, fields).await
     }
 
-    /// Replaces the file as editors do, by a rename, and waits until another snapshot is in force. Time goes on meanwhile,
-    /// since what is quiet is told by the clock.
+    /// Replaces the file as editors do, by a rename, and waits until another snapshot is in force. Time goes on
+    /// meanwhile, since what is quiet is told by the clock.
     pub(crate) async fn reload(&self, yaml: &str) {
         let before = self.snapshot().await;
         self.replace(yaml);

@@ -1,4 +1,5 @@
-//! The whole gateway over real sockets: objects from files, time driven by hand, an upstream that is scripted to the byte.
+//! The whole gateway over real sockets: objects from files, time driven by hand, an upstream that is scripted to the
+//! byte.
 //!
 //! What a row asserts is what stands on the wire. A few rows run the built binary: signals, exit codes, log lines.
 

@@ -1,4 +1,5 @@
-//! What stands around a gateway besides upstreams of scripted bytes: an echo, an issuer and a model. Each ends when dropped.
+//! What stands around a gateway besides upstreams of scripted bytes: an echo, an issuer and a model. Each ends when
+//! dropped.
 
 use std::convert::Infallible;
 use std::net::SocketAddr;

@@ -105,8 +105,8 @@ impl Table {
         Self { rig, upstream, rows: Vec::new(), refused: BTreeMap::new() }
     }
 
-    /// A row whose request is a GET with this token. `rule` names the path, and in its first segment the policy whose realm
-    /// is shown.
+    /// A row whose request is a GET with this token. `rule` names the path, and in its first segment the policy whose
+    /// realm is shown.
     pub(crate) async fn token(&mut self, rule: &str, name: &str, token: &str, expected: Expected) {
         self.row(rule, name, &bearer(token), expected).await;
     }

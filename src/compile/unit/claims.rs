@@ -2,11 +2,11 @@
 //!
 //! A rule that is broken must not let its requests fall through to a laxer one. So what can be read of a match is
 //! claimed, and what cannot be read is claimed in the wider sense: a path of an unknown form with all that begins like
-//! it, unreadable methods and headers with every method and header. Such a claim comes before all others of its path, since
-//! what it leaves out might have been the more specific.
+//! it, unreadable methods and headers with every method and header. Such a claim comes before all others of its path,
+//! since what it leaves out might have been the more specific.
 //!
-//! The limit: where no beginning of a path can be read at all, the claim is for the whole host, and a rule with a longer
-//! path of its own keeps its requests. Closing those too would let one typo take every route of a host down.
+//! The limit: where no beginning of a path can be read at all, the claim is for the whole host, and a rule with a
+//! longer path of its own keeps its requests. Closing those too would let one typo take every route of a host down.
 
 use std::collections::BTreeMap;
 

@@ -108,8 +108,8 @@ fn entries(written: &[api::Entry], at: &At<'_>, notes: &mut Notes) -> Result<Vec
                     }
                     self::jwt(jwt, &at, notes)
                 }
-                // Several entries may take API keys in one place: the id of a key is unique in its namespace, so at most one
-                // Secret answers, and where two entries select the same Secret, the first of them takes it.
+                // Several entries may take API keys in one place: the id of a key is unique in its namespace, so at
+                // most one Secret answers, and where two entries select the same Secret, the first of them takes it.
                 (None, Some(keys)) => api_keys(keys, &at.field("apiKeys").field("selector"), notes),
                 (Some(_), Some(_)) | (None, None) => Err(notes
                     .error(&at, Problem::value("expected exactly one of jwt and apiKeys", "Write one of the two."))),
@@ -305,8 +305,8 @@ fn identity(written: Option<&api::Identity>) -> Identity {
     }
 }
 
-/// The headers of `spec.forward.claims`, read from the document itself: if the object is broken elsewhere, clients still
-/// must not set them on other routes to the same upstreams.
+/// The headers of `spec.forward.claims`, read from the document itself: if the object is broken elsewhere, clients
+/// still must not set them on other routes to the same upstreams.
 fn identity_headers(document: &Map<String, Value>) -> Vec<HeaderName> {
     let claims = document.get("spec").and_then(|spec| spec.get("forward")?.get("claims")?.as_array());
     let names = claims.into_iter().flatten().filter_map(|claim| claim.get("header")?.as_str());

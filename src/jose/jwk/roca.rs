@@ -1,8 +1,8 @@
 //! Recognises RSA moduli of the Infineon library (ROCA, CVE-2017-15361), which can be factored.
 //!
-//! Its primes are `k·M + (65537^a mod M)`, where `M` is the product of the first 126 primes for keys of 2048 bits and more.
-//! So the modulus is a power of 65537 modulo each of these primes. Where 65537 generates all residues that says nothing;
-//! over all of them an innocent modulus passes by chance less than once in 2¹⁰⁰.
+//! Its primes are `k·M + (65537^a mod M)`, where `M` is the product of the first 126 primes for keys of 2048 bits and
+//! more. So the modulus is a power of 65537 modulo each of these primes. Where 65537 generates all residues that says
+//! nothing; over all of them an innocent modulus passes by chance less than once in 2¹⁰⁰.
 
 /// The last of the first 126 primes.
 const LAST_PRIME: u32 = 701;

@@ -38,7 +38,8 @@ impl Natural {
         (0..exponent).fold(Self::from(1), |power, _| &power * self)
     }
 
-    /// This to the power of the exponent, modulo an odd number that is more than half of this (Montgomery's multiplication).
+    /// This to the power of the exponent, modulo an odd number that is more than half of this (Montgomery's
+    /// multiplication).
     pub(super) fn pow_mod(&self, exponent: &Self, modulus: &Self) -> Self {
         let montgomery = Montgomery::new(modulus);
         let one = montgomery.shifted(Self::from(1), 64 * modulus.limbs.len());

@@ -13,8 +13,8 @@ const DEEPEST: usize = 16;
 /// More files than these are not read.
 pub(super) const MOST_FILES: usize = 10_000;
 
-/// What changes when a file does. Links are followed, so that the exchange of a mounted ConfigMap is seen too; the time of
-/// its last change of any kind is in it, so that `chmod` is.
+/// What changes when a file does. Links are followed, so that the exchange of a mounted ConfigMap is seen too; the time
+/// of its last change of any kind is in it, so that `chmod` is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Stamp {
     device: u64,

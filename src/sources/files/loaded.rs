@@ -30,8 +30,8 @@ const DOCUMENTS: i64 = 1_000_000;
 /// After so many looks in a row that each saw a file change, it is read all the same: a second.
 const MOST_LOOKS: u32 = 4;
 
-/// The same for one that grew each time, as a file does that is being written: its beginning may well look whole. And for
-/// one that was emptied, as a shell does before the command begins that writes it.
+/// The same for one that grew each time, as a file does that is being written: its beginning may well look whole. And
+/// for one that was emptied, as a shell does before the command begins that writes it.
 const MOST_LOOKS_GROWING: u32 = 40;
 
 /// All files, as they are in force.
@@ -76,8 +76,8 @@ struct Known {
     /// Why the file as it is now is not, and its text, if it could be read.
     broken: Vec<Located>,
     broken_text: Option<Text>,
-    /// It was read twice, with time between. A file system's clock ticks slowly: what was written just before and just after
-    /// the first time may have one stamp.
+    /// It was read twice, with time between. A file system's clock ticks slowly: what was written just before and just
+    /// after the first time may have one stamp.
     is_confirmed: bool,
 }
 
@@ -118,7 +118,8 @@ impl Files {
         self.take(outcomes, Changes::default())
     }
 
-    /// Looks again, and reads what has changed since it was read and not since the last look, or has done so for too long.
+    /// Looks again, and reads what has changed since it was read and not since the last look, or has done so for too
+    /// long.
     pub(super) fn look(&mut self) -> Changes {
         let now = folder::list(&self.roots);
         let before = std::mem::replace(&mut self.seen, now);

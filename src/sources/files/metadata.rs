@@ -31,8 +31,8 @@ const DEFAULT_NAMESPACE: &str = "default";
 /// The annotation in which kubectl keeps the whole object.
 const LAST_APPLIED: &str = "kubectl.kubernetes.io/last-applied-configuration";
 
-/// What `metadata` may have in Kubernetes. Beyond the first five it is the API server's to write; a file that was exported
-/// has it too, and it means nothing here.
+/// What `metadata` may have in Kubernetes. Beyond the first five it is the API server's to write; a file that was
+/// exported has it too, and it means nothing here.
 const KNOWN: [&str; 15] = [
     "name",
     "namespace",

@@ -14,8 +14,8 @@ use crate::name::{Kind, ObjectKey};
 /// The text of a file. It may hold a Secret, so it is wiped and not shown.
 pub(super) type Text = Arc<Zeroizing<String>>;
 
-/// Every file that was read, with the places of the objects in it. As large as the files; for `check`, which ends, and not
-/// for a process that runs on.
+/// Every file that was read, with the places of the objects in it. As large as the files; for `check`, which ends, and
+/// not for a process that runs on.
 #[derive(Default)]
 pub struct Sources {
     files: BTreeMap<Arc<str>, Source>,
@@ -78,7 +78,8 @@ impl Sources {
 }
 
 impl Source {
-    /// Of a Secret only names are shown; of a file that could not be read for what it is, nothing if there may be one in it.
+    /// Of a Secret only names are shown; of a file that could not be read for what it is, nothing if there may be one
+    /// in it.
     fn cover(&self, finding: &Finding, places: Option<&Places>) -> Cover {
         match finding.object.kind {
             Kind::Secret => match places.and_then(|places| places.key) {

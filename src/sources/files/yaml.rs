@@ -1,11 +1,11 @@
 //! YAML as kubectl reads it: to JSON by the rules of YAML 1.1, before any type is known.
 //!
 //! kubectl turns YAML into JSON first and sends that, so what a plain scalar means does not depend on the field that it
-//! stands in: `on` is `true`, `010` is 8 and `1.10` is 1.1 wherever they stand. Whoever wants text puts it in quotes. The
-//! table in the tests was played to kubectl 1.36.
+//! stands in: `on` is `true`, `010` is 8 and `1.10` is 1.1 wherever they stand. Whoever wants text puts it in quotes.
+//! The table in the tests was played to kubectl 1.36.
 //!
-//! Stricter than kubectl, which drops what comes first: a name may be in an object only once. And tags other than those of
-//! JSON's own types are refused.
+//! Stricter than kubectl, which drops what comes first: a name may be in an object only once. And tags other than those
+//! of JSON's own types are refused.
 //!
 //! Bounds, for a file that would rather be a bomb: 1,000,000 values, those that an alias stands for or an anchor keeps
 //! counted each time, and a depth of 100.

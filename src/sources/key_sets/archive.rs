@@ -1,16 +1,16 @@
 //! Public key sets as they outlive a process: what is kept of one, in which form, and what is believed of it when read.
 //!
-//! An archive is the data of one object. Each source has a member, whose name is a digest of the source, since a URL may
-//! have a query that is not for everybody, and whose value is JSON:
+//! An archive is the data of one object. Each source has a member, whose name is a digest of the source, since a URL
+//! may have a query that is not for everybody, and whose value is JSON:
 //!
 //! ```text
 //! {"source": "https://login.example.com/", "asOf": "2026-01-01T08:00:00Z", "fetched": "2026-01-01T08:05:00Z", "keys": […]}
 //! ```
 //!
-//! - **What is kept.** The keys that were accepted, of each the members that verifying takes. Nothing private can get in,
-//!   since a key with a private or shared half is not accepted.
-//! - **Bounds.** 256 KiB a source and 768 KiB in all, of the megabyte that an object may have. Where there is no room the
-//!   oldest go; among those that are about as old, the choice stays the same.
+//! - **What is kept.** The keys that were accepted, of each the members that verifying takes. Nothing private can get
+//!   in, since a key with a private or shared half is not accepted.
+//! - **Bounds.** 256 KiB a source and 768 KiB in all, of the megabyte that an object may have. Where there is no room
+//!   the oldest go; among those that are about as old, the choice stays the same.
 //! - **What is believed.** What a fetched document would be: the same reader, the same refusals. What says that it was
 //!   fetched in the future, or longer ago than keys are used, is passed over. Whoever may write the object can put keys
 //!   into it, so only the installation should.

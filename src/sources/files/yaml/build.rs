@@ -57,8 +57,8 @@ pub(super) fn documents(text: &str) -> Result<Vec<Document>, YamlError> {
     Ok(documents)
 }
 
-/// Controls but tab and line breaks, and what is no character, are not YAML (YAML 1.2.2, section 5.1), and the parser does
-/// not look.
+/// Controls but tab and line breaks, and what is no character, are not YAML (YAML 1.2.2, section 5.1), and the parser
+/// does not look.
 fn refuse_control(text: &str) -> Result<(), YamlError> {
     let is_refused = |character: char| {
         let is_control = character.is_control() && !matches!(character, '\t' | '\n' | '\r' | '\u{85}');
