@@ -17,6 +17,7 @@ check: ## formatting, lints, documentation
 	$(CARGO) fmt --all --check
 	@echo '== lints'
 	$(CARGO) clippy --all-targets --locked -- -D warnings
+	$(CARGO) check --manifest-path fuzz/Cargo.toml --target-dir $${CARGO_TARGET_DIR:-target} --locked --quiet
 	@echo '== documentation'
 	RUSTDOCFLAGS='-D warnings -A rustdoc::private_intra_doc_links' $(CARGO) doc --no-deps --locked --document-private-items
 

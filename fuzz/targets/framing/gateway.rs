@@ -6,8 +6,10 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bearward::clock::{Clock, UnixTime};
 use bearward::finding::Code;
+use bearward::jose::FingerprintKey;
 use bearward::name::{Bytes, SnapshotId};
 use bearward::proxy::{Limits, Listener, Parts, Proxy};
+use bearward::secret::Secret;
 use bearward::snapshot::{
     Access, Action, Backend, Chain, Conditions, Dialect, Endpoints, HeaderEdits, HostHeader, HostPattern, Hosts,
     PathMatch, Protocol, Rank, Redirect, Refused, Route, Snapshot, Stages, Timeouts, Upstream, UpstreamId, Weighted,
@@ -37,6 +39,7 @@ pub(crate) fn start(upstream: SocketAddr) -> SocketAddr {
             clock: Clock::system(),
             tls: transport::client_config().expect("the roots are compiled in"),
             seed: 1,
+            fingerprints: FingerprintKey::new(&Secret::new(vec![1; 32])),
             counters,
         },
         &log,
