@@ -1,8 +1,8 @@
 //! Objects from files: the same YAML that a cluster would take, read by kubectl's rules and followed as it changes.
 //!
 //! ```text
-//! paths ─ folder ─► files and their stamps ─ loaded ─► text ─ yaml ─► documents ─ document ─► objects ─►
-//!                                              Update::Replace ▲ keeps the last whole text of each file
+//! paths ─ folder ─► files and their stamps ─ loaded ─► text ─ yaml ─► documents ─ document ─► objects
+//!                                              ▲ keeps the last whole text of each file          └─► Update::Replace
 //! ```
 //!
 //! A file counts as a whole or not at all. One that cannot be read, that is not YAML, or of which a document is no
