@@ -65,10 +65,10 @@ def measure(proxy: peers.Proxy, load: Load, seconds: float) -> dict:
 
 
 def resident(folder: pathlib.Path, binary: pathlib.Path, routes: int) -> float:
-    """MiB of a bearward with so many routes that has served a request or two."""
+    """MiB of a bearward with so many routes, two seconds after it listens."""
     proxy = peers.bearward_with_routes(folder, binary, tokens.Keys(), routes)
     with Pinned(proxy.command, core=0, ready=proxy.port, folder=proxy.folder) as running:
-        time.sleep(1)
+        time.sleep(2)
         return running.resident_bytes() / 2**20
 
 
