@@ -27,6 +27,7 @@ mod key;
 mod key_set;
 mod reason;
 mod scopes;
+mod seal;
 mod sign;
 #[cfg(test)]
 mod tests;
@@ -45,6 +46,7 @@ pub use key::{KeyIdentity, VerificationKey, WeakKey};
 pub use key_set::{KeySet, KeySetError, SkippedKey};
 pub use reason::Reason;
 pub use scopes::Scopes;
+pub use seal::SealKey;
 pub use sign::{SigningKey, SigningKeyError};
 pub use thumbprint::Thumbprint;
 pub use token::{MAX_TOKEN_BYTES, Token};

@@ -25,6 +25,7 @@ pub mod simulate;
 pub mod snapshot;
 pub mod sources;
 pub mod state;
+pub mod store;
 pub mod tasks;
 pub mod telemetry;
 pub mod transport;

@@ -6,6 +6,7 @@
 
 mod chain;
 mod host;
+mod issuer;
 mod keys;
 mod path;
 mod policy;
@@ -21,6 +22,10 @@ pub use chain::{
     Stages, Timeouts, TokenRule, Weighted,
 };
 pub use host::{HostPattern, Hosts};
+pub use issuer::{
+    Authentication, Client, ClientSecrets, Dpop, Endpoint, Format, Grants, Issuer, IssuerCell, IssuerKeys, Issuers,
+    Refresh, Signer, Subject,
+};
 pub use keys::{AcceptedApiKeys, AcceptedKeys, AsOf, KeyCell, Waiter};
 pub use path::PathNode;
 pub use policy::{
@@ -40,6 +45,8 @@ pub struct Snapshot {
     pub id: SnapshotId,
     /// Host to paths to routes.
     pub hosts: Hosts,
+    /// The issuers of this installation; they precede routes.
+    pub issuers: Arc<Issuers>,
     /// All headers that carry an identity to upstreams anywhere: nobody else may set them.
     pub identity_headers: Arc<IdentityHeaders>,
 }

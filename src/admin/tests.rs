@@ -152,7 +152,7 @@ fn snapshot() -> (Snapshot, String) {
     keys.fetched(NOW.minus(Duration::from_mins(1)));
     keys.failed();
     keys.failed();
-    let jwt = JwtEntry { expectation: Expectation::new(terms).unwrap(), keys };
+    let jwt = JwtEntry { expectation: Expectation::new(terms).unwrap(), keys, issued: None };
     let api_keys = ApiKeyEntry {
         keys: Arc::new(ArcSwap::from_pointee(AcceptedApiKeys::Known(ApiKeySet::default()))),
         places: [ApiKeyPlace::XApiKey].into(),

@@ -490,7 +490,7 @@ impl Compiler {
         if is_first || !is_same {
             let id = SnapshotId(self.snapshot.id.0.saturating_add(1));
             let hosts = self.linker.hosts().clone();
-            let snapshot = Arc::new(Snapshot { id, hosts, identity_headers });
+            let snapshot = Arc::new(Snapshot { id, hosts, issuers: Arc::default(), identity_headers });
             self.retired.snapshot(std::mem::replace(&mut self.snapshot, snapshot));
         }
         Arc::clone(&self.snapshot)

@@ -68,7 +68,7 @@ pub fn oracle(settings: &Settings, resources: &Resources) -> (Snapshot, BTreeMap
     let verdicts = judge(&routes, &winners, world);
     let headers = policies.values().flat_map(|policy| &policy.identity_headers);
     let identity_headers = Arc::new(IdentityHeaders::new(headers));
-    (Snapshot { id: SnapshotId(1), hosts, identity_headers }, verdicts)
+    (Snapshot { id: SnapshotId(1), hosts, issuers: Arc::default(), identity_headers }, verdicts)
 }
 
 #[derive(Default)]

@@ -120,7 +120,7 @@ impl Join<'_> {
         let takes = match takes {
             TakesDraft::Jwt { expectation, keys } => {
                 let keys = self.keys(index, keys);
-                Takes::Jwt(JwtEntry { expectation: *expectation, keys })
+                Takes::Jwt(JwtEntry { expectation: *expectation, keys, issued: None })
             }
             TakesDraft::ApiKeys { selector, places } => {
                 let selection = Selection { namespace: Arc::clone(self.namespace), labels: selector.clone() };

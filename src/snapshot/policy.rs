@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::{HeaderName, HeaderValue};
 
+use super::issuer::IssuerCell;
 use super::keys::{AcceptedApiKeys, KeyCell};
 use crate::jose::Expectation;
 use crate::wire::problem::{Challenge, ChallengeError, ChallengeScheme};
@@ -94,6 +95,8 @@ pub struct JwtEntry {
     pub expectation: Expectation,
     /// Who may have signed it; swapped in place when keys change.
     pub keys: Arc<KeyCell>,
+    /// The tokens are our own: they may come sealed, and are opened by the keys of this cell.
+    pub issued: Option<Arc<IssuerCell>>,
 }
 
 /// API keys of ours.

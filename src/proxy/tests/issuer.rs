@@ -107,7 +107,7 @@ pub(super) fn jwt_with(name: &str, issuer: &str, keys: &Arc<KeyCell>, edit: impl
     Entry {
         name: format!("shop/partners/{name}").into(),
         label: name.into(),
-        takes: Takes::Jwt(JwtEntry { expectation, keys: Arc::clone(keys) }),
+        takes: Takes::Jwt(JwtEntry { expectation, keys: Arc::clone(keys), issued: None }),
     }
 }
 
