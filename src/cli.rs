@@ -141,6 +141,13 @@ enum Commands {
     Serve {
         #[command(flatten)]
         files: objects::FilesArgs,
+        /// The folder for what outlives the process: signing keys, refresh tokens
+        ///
+        /// Needed by a TokenPolicy with issue alone. It is made with mode 700 where it is not there, and belongs to one
+        /// process at a time. Keep it as you keep private keys.
+        #[arg(long, value_name = "FOLDER", env = "BEARWARD_STATE", hide_env_values = true, help_heading = "Objects")]
+        #[arg(value_hint = clap::ValueHint::DirPath)]
+        state: Option<PathBuf>,
         #[command(flatten)]
         gateway: gateway::GatewayArgs,
     },
@@ -219,7 +226,9 @@ where
 
 fn typed(parsed: Commands, matches: &clap::ArgMatches) -> Result<Command, String> {
     Ok(match parsed {
-        Commands::Serve { files, gateway } => Command::Serve { files: files.typed()?, settings: gateway.typed()? },
+        Commands::Serve { files, state, gateway } => {
+            Command::Serve { files: files.typed()?, settings: Settings { state, ..gateway.typed()? } }
+        }
         Commands::Run { cluster, gateway } => Command::Run { cluster: cluster.typed()?, settings: gateway.typed()? },
         Commands::Demo { gateway } => {
             let settings = gateway.typed()?;

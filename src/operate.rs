@@ -27,6 +27,7 @@ mod lease;
 mod programmed;
 mod replica;
 mod scribe;
+pub mod signing;
 mod status;
 mod term;
 #[cfg(test)]
@@ -36,9 +37,11 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use ::kube::Client;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use crate::clock::{Clock, Tick};
+use crate::rotation::Plans;
+use crate::resources::Update;
 use crate::sources::key_sets::archive::AtHand;
 use crate::state::Board;
 use crate::tasks::Tasks;
@@ -59,6 +62,8 @@ pub struct Settings {
     /// Our own Service, whose slices say which replicas are ready. Without one, every replica counts whose Lease
     /// was renewed within [`Timing::counts`].
     pub service: Option<Arc<str>>,
+    /// Our own service account, `namespace:name`, as findings name it.
+    pub service_account: Arc<str>,
     /// The namespaces whose objects are served; none: all of them.
     pub namespaces: Vec<Arc<str>>,
     /// How often and how long.
@@ -129,6 +134,10 @@ pub struct Inputs {
     pub board: Arc<Board>,
     /// The key sets that this replica has fetched.
     pub key_sets: watch::Receiver<AtHand>,
+    /// The issuers whose keys rotate.
+    pub plans: watch::Receiver<Plans>,
+    /// Where reports on them go.
+    pub updates: mpsc::Sender<Update>,
 }
 
 /// Starts on the current runtime. Nothing is said of this replica or of any object before the first publication on the

@@ -38,8 +38,10 @@ use crate::clock::Clock;
 use crate::compile::{self, Compiler};
 use crate::finding::Finding;
 use crate::jose::FingerprintKey;
+use crate::operate::signing;
 use crate::operate::{Inputs, Operator};
 use crate::proxy::{self, Limits, Proxy};
+use crate::rotation::Plans;
 use crate::snapshot::Snapshot;
 use crate::sources::key_sets::{self, archive::AtHand};
 use crate::state::Board;
@@ -83,6 +85,7 @@ pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, Star
     let (sockets, addresses) = Sockets::bind(&settings).await?;
     let log = LogFile::open(&settings.access_log)
         .map_err(|source| StartError::AccessLog { target: settings.access_log.clone(), source })?;
+    let keys = objects.keys(settings.state.as_deref())?;
     let outbound = Outbound::new(&mut settings, &objects, resolver, clock.clone())?;
     let (findings, shown_findings) = watch::channel(Arc::from([]));
     let view = view(&settings, &clock, shown_findings, &log);
@@ -98,7 +101,7 @@ pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, Star
     let random = Random { seed, fingerprints };
     let mut proxy = data_plane(&settings, &view, &outbound, random, &log).map_err(StartError::Threads)?;
     let controls = Controls { settings: &settings, view: &view, outbound, clock: &clock, seed };
-    let (operator, mut first) = controls.start(&mut tasks, objects, findings);
+    let (operator, mut first) = controls.start(&mut tasks, objects, keys, findings);
     match &*first.wait_for(|first| *first != First::Awaited).await.map_err(|_| StartError::Stopped)? {
         First::Unguarded(findings) => return Err(StartError::Unguarded { findings: findings.clone() }),
         First::Awaited | First::Served(_) => {}
@@ -173,6 +176,7 @@ impl Controls<'_> {
         self,
         tasks: &mut Tasks,
         objects: Objects,
+        keys: Option<signing::Place>,
         findings: watch::Sender<Arc<[Finding]>>,
     ) -> (Option<Operator>, watch::Receiver<First>) {
         let Self { settings, view, outbound, clock, seed } = self;
@@ -194,7 +198,12 @@ impl Controls<'_> {
             service_account: objects.service_account(),
         });
         let board = Arc::new(Board::new());
-        let inputs = Inputs { board: Arc::clone(&board), key_sets };
+        let (plans, planned) = watch::channel(Plans::default());
+        if let Some(place) = keys {
+            let (board, plans, updates, clock) = (Arc::clone(&board), planned.clone(), sender.clone(), clock.clone());
+            signing::keep(tasks, place, signing::Local { board, plans, updates, clock, seed });
+        }
+        let inputs = Inputs { board: Arc::clone(&board), key_sets, plans: planned, updates: sender.clone() };
         let operator = objects.operate(inputs, &settings.installation.class, max_stale, seed, clock);
         let (first, is_first) = watch::channel(First::Awaited);
         let outlets = Outlets {
@@ -203,6 +212,7 @@ impl Controls<'_> {
             publications: Arc::clone(&view.publications),
             keys,
             names,
+            plans,
             first,
             teller: Teller::new(findings),
         };

@@ -5,5 +5,5 @@ mod failing_sources;
 #[cfg(test)]
 mod tests;
 
-pub use board::{Board, Revision, Standing};
+pub use board::{Board, Revision, SigningKeys, Standing};
 pub use failing_sources::{FailingSources, Source};

@@ -209,6 +209,7 @@ impl GatewayArgs {
             trusted_proxies: TrustedProxies::new(once("--trusted-proxies", self.trusted_proxies)?, convention),
             outbound_proxy: environment::outbound_proxy()?,
             ca_file: self.ca_file,
+            state: None,
             access_log: match self.access_log.to_str() {
                 Some("-") => LogTarget::Stdout,
                 Some("none") => LogTarget::Nowhere,

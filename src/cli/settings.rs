@@ -40,6 +40,8 @@ pub struct Settings {
     pub outbound_proxy: Option<HttpProxy>,
     /// More authorities to trust in outbound TLS, in PEM.
     pub ca_file: Option<PathBuf>,
+    /// The folder for what outlives a process without a cluster.
+    pub state: Option<PathBuf>,
     /// Where the access log is written.
     pub access_log: LogTarget,
     /// Which other log lines are written; a filter as `tracing-subscriber` reads it.

@@ -7,7 +7,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde_json::Value;
 
-use super::ack::Ack;
+use super::ack::{Ack, Keys};
 use crate::clock::{Tick, UnixTime};
 use crate::sources::kube::{Document, Event};
 
@@ -156,6 +156,12 @@ impl Fleet {
                 .map(|pod| (Arc::clone(pod), self.replicas.get(pod).map(|replica| &replica.ack)))
                 .collect(),
         }
+    }
+
+    /// The keys that the replicas which count now have in force.
+    pub(super) fn keys(&self, now: Tick) -> BTreeMap<Arc<str>, Keys> {
+        let keys = |ack: Option<&Ack>| ack.map(|ack| ack.keys().clone()).unwrap_or_default();
+        self.ready(now).into_iter().map(|(replica, ack)| (replica, keys(ack))).collect()
     }
 
     /// Leases of replicas that are gone and did not clean up.

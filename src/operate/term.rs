@@ -12,6 +12,7 @@ use super::archive::Archivist;
 use super::fleet::{Fleet, Moved};
 use super::herald::{Herald, News as Told};
 use super::scribe::Scribe;
+use super::signing::{self, Rotator, Secrets, Tidings};
 use super::{Inputs, Settings, lease};
 use crate::clock::{Clock, Tick};
 use crate::name::{Kind, ObjectKey};
@@ -90,6 +91,21 @@ impl Terms {
         tasks.spawn("archivist", archivist.run());
         let (herald, told) = Herald::new(client.clone(), settings.clone(), clock.clone());
         tasks.spawn("events", herald.run());
+        let (said, heard) = watch::channel(None);
+        let rotator = Rotator::new(
+            Secrets::new(client.clone(), settings.clone(), clock.clone()),
+            signing::Parts {
+                plans: inputs.plans.clone(),
+                heard,
+                leading: Some(leading.clone()),
+                offers: false,
+                updates: inputs.updates.clone(),
+                tidings: Tidings::Herald(told.clone()),
+                clock: clock.clone(),
+                seed: settings.seed,
+            },
+        );
+        tasks.spawn("signing keys", rotator.run());
         let mut fleet = Fleet::new(self.settings.service.is_some(), self.settings.timing.counts);
         let Some(mut scribe) = self.prepare(&mut news, &mut fleet, told).await else { return };
         let mut revisions = self.inputs.board.revisions();
@@ -107,6 +123,12 @@ impl Terms {
                 ready = ready_now;
                 scribe.fleet_moved(Moved::Otherwise, now);
             }
+            said.send_if_modified(|said| {
+                let keys = fleet.keys(now);
+                let has_changed = said.as_ref() != Some(&keys);
+                *said = Some(keys);
+                has_changed
+            });
             scribe.work(&fleet, |now| self.leads(now)).await;
             if now.since(swept) >= SWEEP {
                 swept = now;

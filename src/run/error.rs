@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use thiserror::Error;
 
 use crate::finding::Finding;
+use crate::operate::signing::FolderError;
 use crate::telemetry::LogTarget;
 use crate::transport::RootsError;
 
@@ -40,6 +41,9 @@ pub enum StartError {
         /// What the kernel said.
         source: io::Error,
     },
+    /// The folder for what outlives the process cannot be used.
+    #[error("cannot use --state: {0}")]
+    State(#[from] FolderError),
     /// What is in it is not a set of certificates.
     #[error("cannot use the authorities of --ca-file: {0}")]
     Roots(#[from] RootsError),

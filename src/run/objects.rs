@@ -1,5 +1,6 @@
 //! Where a gateway's objects come from, and when all of them have been seen once.
 
+use std::path::Path;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,6 +11,7 @@ use super::publish::Unguarded;
 use crate::cli::{Cluster, Files};
 use crate::clock::Clock;
 use crate::compile::admission;
+use crate::operate::signing::{self, Folder, FolderError};
 use crate::operate::{self, Inputs, Operator, Timing};
 use crate::resources::Update;
 use crate::secret::Secret;
@@ -72,7 +74,7 @@ impl Objects {
         Some(Archive { read, at_hand })
     }
 
-    /// What writes back: status and proof of enforcement, where there is an API server to write to.
+    /// What writes back: status, proof of enforcement and signing keys, where there is an API server to write to.
     pub(super) fn operate(
         &self,
         inputs: Inputs,
@@ -86,6 +88,7 @@ impl Objects {
             class: class.into(),
             namespace: own_namespace(cluster, client).into(),
             identity: cluster.pod.as_ref().into(),
+            service_account: self.service_account(),
             service: cluster.service.as_deref().map(Into::into),
             namespaces: cluster.namespaces.iter().map(|namespace| Arc::from(&**namespace)).collect(),
             timing: Timing::default(),
@@ -93,6 +96,16 @@ impl Objects {
             seed,
         };
         Some(operate::start(client.clone(), inputs, settings, clock.clone()))
+    }
+
+    /// Where signing keys are kept, where there is no API server to keep them.
+    pub(super) fn keys(&self, state: Option<&Path>) -> Result<Option<signing::Place>, FolderError> {
+        match (self, state) {
+            (Self::Cluster { .. }, _) => Ok(None),
+            (Self::Text { .. }, _) => Ok(Some(signing::Place::Memory)),
+            (Self::Files(_), Some(path)) => Folder::open(path).map(|folder| Some(signing::Place::Folder(folder))),
+            (Self::Files(_), None) => Ok(Some(signing::Place::Nowhere)),
+        }
     }
 
     /// Sends all objects, and then what changes. What it starts ends with `tasks`.

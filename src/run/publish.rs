@@ -18,11 +18,13 @@ use super::tell::Teller;
 use crate::clock::Clock;
 use crate::compile::{Compiled, Compiler, Wanted};
 use crate::finding::{Code, Finding, Severity};
+use crate::name::Kind;
 use crate::resources::{ReportKey, Update};
-use crate::snapshot::Snapshot;
+use crate::rotation::Plans;
+use crate::snapshot::{Issuers, Snapshot};
 use crate::sources::key_sets::WantedKeys;
 use crate::sources::names::WantedNames;
-use crate::state::Board;
+use crate::state::{Board, SigningKeys};
 use crate::tasks;
 use crate::telemetry::{Publication, Publications};
 
@@ -44,6 +46,7 @@ pub(super) struct Outlets {
     pub(super) publications: Arc<Publications>,
     pub(super) keys: watch::Sender<Arc<WantedKeys>>,
     pub(super) names: watch::Sender<Arc<WantedNames>>,
+    pub(super) plans: watch::Sender<Plans>,
     pub(super) first: watch::Sender<First>,
     pub(super) teller: Teller,
 }
@@ -115,8 +118,9 @@ impl Publisher {
         if self.is_stopped_by(&compiled) {
             return;
         }
-        let Compiled { snapshot, verdicts, scope_findings, wanted, versions, work } = compiled;
+        let Compiled { snapshot, verdicts, scope_findings, wanted, plans, versions, work } = compiled;
         let id = snapshot.id;
+        let issuers = Arc::clone(&snapshot.issuers);
         self.outlets.teller.tell(&verdicts, &scope_findings);
         self.want(&wanted);
         self.outlets.snapshot.store(snapshot);
@@ -131,8 +135,12 @@ impl Publisher {
                 ("shards", count(work.shards)),
             ],
         });
-        // After the store: what the board says is enforced has to be.
+        // After the store: what the board says is in force has to be.
+        if verdicts.iter().any(|(key, _)| key.kind == Kind::TokenPolicy) {
+            self.outlets.board.sign_with(signing_keys(&issuers));
+        }
         self.outlets.board.publish(verdicts, versions);
+        self.plan(&plans);
         self.serve_first(&wanted);
         tracing::debug!(id = id.0, took_us = took.as_micros(), units = work.units, "snapshot published");
     }
@@ -161,6 +169,14 @@ impl Publisher {
         self.outlets.keys.send_replace(Arc::new(wanted.keys.clone()));
         self.outlets.names.send_replace(Arc::new(wanted.names.clone()));
         self.wanted = Some(Arc::clone(wanted));
+    }
+
+    fn plan(&self, plans: &Plans) {
+        self.outlets.plans.send_if_modified(|known| {
+            let is_new = !Arc::ptr_eq(known, plans);
+            known.clone_from(plans);
+            is_new
+        });
     }
 
     /// The first snapshot's sources are waited for; those of later ones are not, since a new issuer that is away must not
@@ -194,4 +210,15 @@ impl Publisher {
 
 fn count(count: usize) -> u64 {
     u64::try_from(count).unwrap_or(u64::MAX)
+}
+
+/// The keys of our own issuers that this process has in force.
+fn signing_keys(issuers: &Issuers) -> SigningKeys {
+    let mut keys = SigningKeys::default();
+    for issuer in issuers.iter() {
+        let now = issuer.keys.load();
+        keys.published.extend(now.kids.iter().cloned());
+        keys.signing.extend(now.signer.as_ref().ok().map(|signer| signer.key.thumbprint().to_string().into()));
+    }
+    keys
 }

@@ -18,7 +18,7 @@ use crate::resources::{Read, Scope, Verdict, Version};
 /// How often each half of the board has changed.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Revision {
-    /// Publications that changed what became of an object.
+    /// Publications that changed what became of an object, or the keys of an issuer.
     pub verdicts: u64,
     /// Publications that changed a version.
     pub versions: u64,
@@ -32,6 +32,17 @@ pub struct Standing {
     pub versions: BTreeMap<Scope, Version>,
     /// The objects with an error among their findings, as of the generation that was judged.
     pub rejected: BTreeSet<(ObjectKey, Generation)>,
+    /// The keys of our own issuers.
+    pub signing: SigningKeys,
+}
+
+/// The keys of our own issuers that this process has in force, by their ids, which are unique over all issuers.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct SigningKeys {
+    /// Those whose public half is in a key set that is served, and by which tokens are verified.
+    pub published: BTreeSet<Box<str>>,
+    /// Those that sign.
+    pub signing: BTreeSet<Box<str>>,
 }
 
 /// What became of each object, and up to which version each watch is included.
@@ -46,6 +57,7 @@ struct Inner {
     verdicts: BTreeMap<ObjectKey, Arc<Verdict>>,
     versions: BTreeMap<Scope, Version>,
     rejected: BTreeSet<(ObjectKey, Generation)>,
+    signing: SigningKeys,
     /// Objects that a verdict had read and that were removed since: of each watch the last one, and the version by
     /// which it was gone.
     removed: BTreeMap<ObjectKey, BTreeMap<Scope, Read>>,
@@ -84,6 +96,22 @@ impl Board {
         });
     }
 
+    /// These keys of our own issuers are in force. Before [`Board::publish`] of the same publication, so that whoever
+    /// that wakes finds them.
+    pub fn sign_with(&self, keys: SigningKeys) {
+        let moved = {
+            let mut inner = self.lock();
+            let moved = inner.signing != keys;
+            inner.signing = keys;
+            moved
+        };
+        self.revision.send_if_modified(|revision| {
+            // Others wait for it as they do for a verdict.
+            revision.verdicts += u64::from(moved);
+            moved
+        });
+    }
+
     /// Wakes whoever waits for a publication; any number may.
     pub fn revisions(&self) -> watch::Receiver<Revision> {
         self.revision.subscribe()
@@ -113,7 +141,8 @@ impl Board {
     /// How far this process is.
     pub fn standing(&self) -> Standing {
         let inner = self.lock();
-        Standing { versions: inner.versions.clone(), rejected: inner.rejected.clone() }
+        let Inner { versions, rejected, signing, .. } = &*inner;
+        Standing { versions: versions.clone(), rejected: rejected.clone(), signing: signing.clone() }
     }
 
     fn lock(&self) -> MutexGuard<'_, Inner> {

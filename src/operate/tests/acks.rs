@@ -4,9 +4,9 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::{policy, read, route};
 use crate::name::{Generation, Kind, ObjectKey};
-use crate::operate::ack::{Ack, REJECTED, VERSIONS};
+use crate::operate::ack::{Ack, REJECTED, SIGNING_KEYS, VERSIONS};
 use crate::resources::{Scope, Version};
-use crate::state::Standing;
+use crate::state::{SigningKeys, Standing};
 
 fn scope(kind: Kind, namespace: Option<&str>) -> Scope {
     Scope::Watch { kind, namespace: namespace.map(Into::into) }
@@ -16,6 +16,7 @@ fn standing(versions: &[(Kind, Option<&str>, u64)], rejected: &[(ObjectKey, u64)
     Standing {
         versions: versions.iter().map(|(kind, namespace, at)| (scope(*kind, *namespace), Version(*at))).collect(),
         rejected: rejected.iter().map(|(key, generation)| (key.clone(), Generation(*generation))).collect(),
+        ..Standing::default()
     }
 }
 
@@ -72,6 +73,7 @@ fn beyond_the_bound_everything_counts_as_rejected() {
     let many = Standing {
         versions: BTreeMap::new(),
         rejected: (0..12_001).map(|index| (route(&format!("r{index}")), Generation(1))).collect::<BTreeSet<_>>(),
+        ..Standing::default()
     };
     let ack = round_trip(&Ack::of(&many));
     assert!(ack.rejects(&policy("never-seen"), Generation(1)));
@@ -85,6 +87,10 @@ fn the_largest_ack_fits_into_the_annotations_of_one_object() {
             .map(|i| (scope(Kind::Secret, Some(&format!("{name}{i:05}"))), Version(u64::MAX)))
             .collect(),
         rejected: (0..12_000).map(|index| (route(&format!("r{index}")), Generation(1))).collect(),
+        signing: SigningKeys {
+            published: (0..2_000).map(|index| format!("k{index}").into()).collect(),
+            signing: (0..2_000).map(|index| format!("k{index}").into()).collect(),
+        },
     };
     let size: usize = Ack::of(&most).annotations().iter().map(|(name, value)| name.len() + value.len()).sum();
     // The API server's bound is 256 KiB; some is left for others.
@@ -106,6 +112,22 @@ fn what_cannot_be_read_claims_nothing() {
     }
     let silent = Ack::parse(|_| None);
     assert!(!silent.has_passed(&read(&route("a"), 0)));
+}
+
+#[test]
+fn a_replica_has_a_key_in_force_only_if_it_says_so() {
+    let kids = |kids: &[&str]| kids.iter().map(|kid| Box::from(*kid)).collect();
+    let signing = SigningKeys { published: kids(&["old", "new"]), signing: kids(&["old"]) };
+    let ack = round_trip(&Ack::of(&Standing { signing, ..Standing::default() }));
+    for (kid, publishes, signs) in
+        [("", false, false), ("Old", false, false), ("next", false, false), ("new", true, false), ("old", true, true)]
+    {
+        assert_eq!((ack.keys().has(kid), ack.keys().signs_with(kid)), (publishes, signs), "{kid}");
+    }
+    for text in ["", ".", "AAAA", "AAAAAAAA", "!.!", "AAAAAAA.AAAAAAA"] {
+        let ack = Ack::parse(|name| (name == SIGNING_KEYS).then(|| text.to_owned()));
+        assert!(!ack.keys().has("old") && !ack.keys().signs_with("old"), "{text}");
+    }
 }
 
 #[test]

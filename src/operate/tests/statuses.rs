@@ -27,6 +27,7 @@ fn ack(version: u64, rejected: &[(ObjectKey, u64)]) -> Ack {
             (scope(Kind::TokenPolicy), Version(version)),
         ]),
         rejected: rejected.iter().map(|(key, generation)| (key.clone(), Generation(*generation))).collect(),
+        ..Standing::default()
     })
 }
 

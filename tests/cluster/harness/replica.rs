@@ -52,6 +52,7 @@ impl Replica {
             class: "bearward".into(),
             namespace: space.name.as_str().into(),
             identity: identity.into(),
+            service_account: "default:bearward".into(),
             service: service.map(Into::into),
             namespaces: vec![space.name.as_str().into()],
             timing,

@@ -1,0 +1,335 @@
+//! Takes the steps of signing keys: what `rotation` says is to be done is done here, in one write each.
+//!
+//! ```text
+//! Plan (what the policy says) ─┐
+//! ring and private halves (Keep) ────┼─► rotation::step ─► Keyring::after ─► Keep::save, with the version of what was read
+//! Replicas (what each has in force) ─┘         └─► wake, held ─► report ─► findings of the policy; events
+//! ```
+//!
+//! In a cluster the leader does it, for as long as its term lasts; with files the process itself. Everything that is known
+//! is in the Secret, so a crash between any two steps loses nothing, and two who do it at once get in each other's way and
+//! in nobody else's.
+
+mod cluster;
+mod folder;
+mod keep;
+mod local;
+mod memory;
+mod progress;
+mod tidings;
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{mpsc, watch};
+
+pub(super) use cluster::Secrets;
+pub use folder::{Folder, FolderError};
+use keep::{Found, Keep, KeepError};
+pub use local::{Local, Place, keep};
+use memory::Unkept;
+use progress::Progress;
+use super::ack::Keys;
+pub(super) use tidings::Tidings;
+use tidings::Trouble;
+
+use crate::api::core;
+use crate::clock::{Clock, Tick, UnixTime};
+use crate::rotation::{Plan, Plans};
+use crate::name::{Generation, ObjectKey};
+use crate::resources::{Body, Meta, Object, Report, ReportFinding, ReportKey, Scope, Update, Version};
+use crate::rotation::{self, Keyring, NewKey, NotDone, Replicas, Ring, reconcile, step};
+use crate::secret::Secret;
+use crate::sources::kube::{Backoff, Jitter, Pace, USE_LABEL};
+use crate::tasks;
+
+/// The type of a Secret that holds a ring.
+const TYPE: &str = "bearward.dev/signing-keys";
+
+/// What a Secret that holds a ring offers itself for.
+const USE: &str = "signing-key";
+
+/// How long to wait where somebody has to do something first.
+const BLOCKED: Duration = Duration::from_secs(30);
+
+/// A ring is looked at at least this often, for what nobody has told.
+const LOOK: Duration = Duration::from_mins(1);
+
+/// How long one step may take, with everything that it reads and writes.
+const STEP: Duration = Duration::from_secs(30);
+
+/// The keys that each ready replica has in force; `None`: it is not known yet who is ready.
+pub(super) type Heard = Option<BTreeMap<Arc<str>, Keys>>;
+
+/// What the steps are taken with.
+pub(super) struct Parts {
+    /// The issuers whose keys are ours.
+    pub(super) plans: watch::Receiver<Plans>,
+    /// What replicas say; a new one when any has said something new.
+    pub(super) heard: watch::Receiver<Heard>,
+    /// Until when we may write; `None`: we may not. Without a cluster there is nobody else.
+    pub(super) leading: Option<watch::Receiver<Option<Tick>>>,
+    /// Whether the Secrets are to be handed over as objects: no watch and no file brings them.
+    pub(super) offers: bool,
+    /// Where reports go, and Secrets.
+    pub(super) updates: mpsc::Sender<Update>,
+    /// Where events go, if anybody writes them.
+    pub(super) tidings: Tidings,
+    pub(super) clock: Clock,
+    /// Where the jitter of retries starts.
+    pub(super) seed: u64,
+}
+
+/// Takes the steps of all rings that are kept in one kind of place.
+pub(super) struct Rotator<K> {
+    keep: K,
+    parts: Parts,
+    jitter: Jitter,
+    progress: BTreeMap<ObjectKey, Progress>,
+}
+
+/// Why a step was not taken.
+enum NotTaken {
+    Keep(KeepError),
+    Rules(NotDone),
+    /// What is in the place is not ours, or cannot be read.
+    Place(Trouble),
+}
+
+impl From<KeepError> for NotTaken {
+    fn from(error: KeepError) -> Self {
+        Self::Keep(error)
+    }
+}
+
+impl From<NotDone> for NotTaken {
+    fn from(error: NotDone) -> Self {
+        Self::Rules(error)
+    }
+}
+
+impl<K: Keep> Rotator<K> {
+    /// Has looked at nothing yet.
+    pub(super) fn new(keep: K, parts: Parts) -> Self {
+        let jitter = Jitter::from_seed(parts.seed);
+        Self { keep, parts, jitter, progress: BTreeMap::new() }
+    }
+
+    /// Runs until it is dropped, or nobody can plan anything any more.
+    pub(super) async fn run(mut self) {
+        loop {
+            let plans = Arc::clone(&self.parts.plans.borrow_and_update());
+            let heard = self.parts.heard.borrow_and_update().clone();
+            self.forget_others(&plans).await;
+            for (policy, plan) in plans.iter() {
+                let now = self.parts.clock.tick();
+                let mut progress = self.progress.remove(policy).unwrap_or_else(|| {
+                    Progress::new(Backoff::new(Pace::default(), self.jitter.split()))
+                });
+                if progress.is_due(plan, &heard, now) {
+                    self.attend(plan, &heard, &mut progress).await;
+                }
+                self.progress.insert(policy.clone(), progress);
+            }
+            let next = self.progress.values().filter_map(Progress::due).min();
+            let now = self.parts.clock.tick();
+            let wait = next.map_or(LOOK, |next| next.since(now).min(LOOK));
+            tokio::select! {
+                () = self.parts.clock.sleep(wait) => {}
+                changed = self.parts.plans.changed() => if changed.is_err() { return },
+                changed = self.parts.heard.changed() => if changed.is_err() { return },
+            }
+        }
+    }
+
+    /// Whoever plans no more is not reported on.
+    async fn forget_others(&mut self, plans: &BTreeMap<ObjectKey, Arc<Plan>>) {
+        let gone: Vec<ObjectKey> = self.progress.keys().filter(|policy| !plans.contains_key(*policy)).cloned().collect();
+        for policy in gone {
+            let offered = self.progress.remove(&policy).and_then(Progress::into_place);
+            if let Some(place) = offered {
+                let _ = self.parts.updates.send(Update::Withdraw { scope: Scope::File(place) }).await;
+            }
+            self.report(&policy, Vec::new()).await;
+        }
+    }
+
+    /// Takes what steps there are to take in one ring now.
+    async fn attend(&mut self, plan: &Arc<Plan>, heard: &Heard, progress: &mut Progress) {
+        progress.looked(plan, heard);
+        let attempt = self.advance(plan, heard, progress);
+        let outcome = self.parts.clock.clone().timeout(STEP, attempt).await;
+        let outcome = outcome.unwrap_or_else(|| Err(KeepError::Failed("the step took too long".to_owned()).into()));
+        let now = self.parts.clock.tick();
+        let trouble = match outcome {
+            Ok(wait) => {
+                progress.went_well(now + wait.min(LOOK));
+                Vec::new()
+            }
+            Err(NotTaken::Keep(KeepError::Conflict)) => {
+                // Somebody has written: what is there now is to be looked at.
+                tracing::info!(policy = %plan.policy, "signing keys were written by somebody else meanwhile");
+                let pause = progress.pause();
+                progress.again(now + pause);
+                return;
+            }
+            Err(NotTaken::Keep(KeepError::Failed(reason))) => {
+                let pause = progress.pause();
+                progress.again(now + pause);
+                if !progress.has_failed_for_long() {
+                    tracing::debug!(policy = %plan.policy, reason, "signing keys could not be looked at");
+                    return;
+                }
+                vec![Trouble::NotWritable(reason)]
+            }
+            Err(NotTaken::Keep(KeepError::Forbidden(reason))) => {
+                progress.again(now + BLOCKED);
+                vec![Trouble::NotWritable(reason)]
+            }
+            Err(NotTaken::Place(trouble)) => {
+                progress.again(now + BLOCKED);
+                vec![trouble]
+            }
+            Err(NotTaken::Rules(error)) => {
+                // A fault of ours: nothing that breaks a rule is ever written.
+                tracing::error!(policy = %plan.policy, %error, "step of signing keys was not taken");
+                progress.again(now + BLOCKED);
+                vec![Trouble::NotWritable(error.to_string())]
+            }
+        };
+        let findings = progress.findings(trouble, self.parts.clock.now(), now);
+        self.report(&plan.policy, findings).await;
+    }
+
+    /// One step: read, decide, write, remember. Says how long until the next.
+    async fn advance(
+        &self,
+        plan: &Arc<Plan>,
+        heard: &Heard,
+        progress: &mut Progress,
+    ) -> Result<Duration, NotTaken> {
+        let (found, version) = match self.keep.load(plan).await? {
+            Found::Nothing => (None, None),
+            Found::Ours(keyring, version) => (Some(*keyring), Some(version)),
+            Found::Foreign(what) | Found::Broken(what) => return Err(NotTaken::Place(Trouble::Unusable(what))),
+        };
+        if let Some(keyring) = &found
+            && *keyring.ring().issuer != *plan.issuer
+        {
+            let issuer = &keyring.ring().issuer;
+            let what = format!("the Secret {} holds the keys of another issuer, {issuer}", plan.secret.name);
+            return Err(NotTaken::Place(Trouble::Unusable(what)));
+        }
+        if let Some(keyring) = &found {
+            self.offer(plan, keyring, progress).await;
+        }
+        let now = self.parts.clock.now();
+        let last = match &progress.last {
+            Some(last) => Some(last.clone()),
+            None => self.keep.last(plan).await?,
+        };
+        let last = last.filter(|last| *last.issuer == *plan.issuer);
+        let found_ring = found.as_ref().map(|keyring| keyring.ring().clone());
+        let keyring = settle(plan, found, last.as_ref(), now);
+        let is_reconciled = found_ring.as_ref() != Some(keyring.ring()) && !keyring.ring().keys.is_empty();
+        if is_reconciled {
+            let at = Some(self.parts.clock.tick());
+            if found_ring.is_some() { progress.restored = at } else { progress.lost = at }
+            tracing::warn!(policy = %plan.policy, secret = %plan.secret, "signing keys are gone, or older than what is known");
+        }
+        let ring = (!keyring.ring().keys.is_empty()).then(|| keyring.ring().clone());
+        let replicas = ring.as_ref().map(|ring| replicas(heard, ring)).unwrap_or_default();
+        let wishes = self.keep.wishes(plan).await;
+        let step = step(ring.as_ref(), &plan.schedule, &wishes, &replicas, &keyring.private_halves(), now);
+        progress.held.clone_from(&step.held);
+        if step.actions.is_empty() && !is_reconciled {
+            if progress.last.as_ref() != ring.as_ref()
+                && let Some(ring) = ring
+            {
+                self.keep.remember(plan, &ring).await?;
+                progress.last = Some(ring);
+            }
+            return Ok(step.wake.map_or(LOOK, |wake| wake.since(now)));
+        }
+        let actions = step.actions.clone();
+        // Keys with RSA take a while to be made.
+        let next = tasks::blocking("make keys", move || keyring.after(&actions, now, NewKey::generate)).await?;
+        if !self.may_write() {
+            return Err(KeepError::Conflict.into());
+        }
+        self.keep.save(plan, &next, version).await?;
+        for action in &step.actions {
+            tracing::info!(policy = %plan.policy, action = action.as_str(), kid = action.kid(), "step of signing keys taken");
+        }
+        self.parts.tidings.tell(plan, &step.actions, &next);
+        self.offer(plan, &next, progress).await;
+        let ring = next.ring().clone();
+        // Known only once it is written; what is remembered later than that is found in its place until then.
+        progress.last = Some(ring.clone());
+        self.keep.remember(plan, &ring).await?;
+        // What was done may make room for more.
+        Ok(Duration::ZERO)
+    }
+
+    /// Hands the Secret over as an object, where nobody else reads it from its place.
+    async fn offer(&self, plan: &Plan, keyring: &Keyring, progress: &mut Progress) {
+        if !self.parts.offers || progress.offered.as_ref().is_some_and(|(_, ring)| ring == keyring.ring()) {
+            return;
+        }
+        let place: Arc<str> = self.keep.place(plan).into();
+        progress.offered = Some((Arc::clone(&place), keyring.ring().clone()));
+        let scope = Scope::File(place);
+        let objects = vec![offered(plan, keyring)];
+        let update = Update::Replace { scope, objects, findings: Vec::new(), version: Version::default() };
+        // Nobody compiles any more: the process ends.
+        let _ = self.parts.updates.send(update).await;
+    }
+
+    fn may_write(&self) -> bool {
+        let Some(leading) = &self.parts.leading else { return true };
+        leading.borrow().is_some_and(|until| self.parts.clock.tick() < until)
+    }
+
+    async fn report(&self, policy: &ObjectKey, findings: Vec<ReportFinding>) {
+        let report = Report { findings };
+        // Nobody compiles any more: the process ends.
+        let _ = self.parts.updates.send(Update::Report { key: ReportKey::Signing(policy.clone()), report }).await;
+    }
+}
+
+/// The ring to go on from. What is gone is made again of what is known, without private halves: tokens that were signed
+/// stay valid, and new keys begin.
+fn settle(plan: &Plan, found: Option<Keyring>, last: Option<&Ring>, now: UnixTime) -> Keyring {
+    match (found, last) {
+        (Some(found), Some(last)) => found.reconciled(last, now),
+        (Some(found), None) => found,
+        (None, Some(last)) => Keyring::new(reconcile(last, None, now)),
+        (None, None) => Keyring::new(Ring::new(&plan.issuer, plan.schedule.jwks_max_age(), now)),
+    }
+}
+
+/// A Secret as a file would have it.
+fn offered(plan: &Plan, keyring: &Keyring) -> Object {
+    let meta = Meta {
+        key: plan.secret.clone(),
+        uid: "".into(),
+        version: Version::default(),
+        generation: Generation(0),
+        created: UnixTime::default(),
+        labels: [(USE_LABEL.into(), USE.into())].into(),
+        annotations: BTreeMap::new(),
+    };
+    let data = keyring.write().into_iter().map(|(member, bytes)| (member, Secret::new(bytes))).collect();
+    Object { meta, body: Body::Secret(core::Secret { metadata: core::Metadata::default(), kind: TYPE.to_owned(), data }) }
+}
+
+/// What the replicas have said of the keys of this ring.
+fn replicas(heard: &Heard, ring: &Ring) -> Replicas {
+    let kids = || ring.keys.iter().map(|key| &key.kid);
+    let report = |keys: &Keys| rotation::Report {
+        published: kids().filter(|kid| keys.has(kid)).cloned().collect(),
+        signs: kids().find(|kid| keys.signs_with(kid)).cloned(),
+    };
+    Replicas(heard.iter().flatten().map(|(replica, keys)| (Arc::clone(replica), report(keys))).collect())
+}
