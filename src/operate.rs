@@ -40,8 +40,8 @@ use ::kube::Client;
 use tokio::sync::{mpsc, watch};
 
 use crate::clock::{Clock, Tick};
-use crate::rotation::Plans;
 use crate::resources::Update;
+use crate::rotation::Plans;
 use crate::sources::key_sets::archive::AtHand;
 use crate::state::Board;
 use crate::tasks::Tasks;

@@ -85,7 +85,7 @@ pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, Star
     let (sockets, addresses) = Sockets::bind(&settings).await?;
     let log = LogFile::open(&settings.access_log)
         .map_err(|source| StartError::AccessLog { target: settings.access_log.clone(), source })?;
-    let keys = objects.keys(settings.state.as_deref())?;
+    let signing_keys = objects.signing_keys(settings.state.as_deref())?;
     let outbound = Outbound::new(&mut settings, &objects, resolver, clock.clone())?;
     let (findings, shown_findings) = watch::channel(Arc::from([]));
     let view = view(&settings, &clock, shown_findings, &log);
@@ -101,7 +101,7 @@ pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, Star
     let random = Random { seed, fingerprints };
     let mut proxy = data_plane(&settings, &view, &outbound, random, &log).map_err(StartError::Threads)?;
     let controls = Controls { settings: &settings, view: &view, outbound, clock: &clock, seed };
-    let (operator, mut first) = controls.start(&mut tasks, objects, keys, findings);
+    let (operator, mut first) = controls.start(&mut tasks, objects, signing_keys, findings);
     match &*first.wait_for(|first| *first != First::Awaited).await.map_err(|_| StartError::Stopped)? {
         First::Unguarded(findings) => return Err(StartError::Unguarded { findings: findings.clone() }),
         First::Awaited | First::Served(_) => {}
@@ -176,7 +176,7 @@ impl Controls<'_> {
         self,
         tasks: &mut Tasks,
         objects: Objects,
-        keys: Option<signing::Place>,
+        signing_keys: Option<signing::Place>,
         findings: watch::Sender<Arc<[Finding]>>,
     ) -> (Option<Operator>, watch::Receiver<First>) {
         let Self { settings, view, outbound, clock, seed } = self;
@@ -199,9 +199,10 @@ impl Controls<'_> {
         });
         let board = Arc::new(Board::new());
         let (plans, planned) = watch::channel(Plans::default());
-        if let Some(place) = keys {
-            let (board, plans, updates, clock) = (Arc::clone(&board), planned.clone(), sender.clone(), clock.clone());
-            signing::keep(tasks, place, signing::Local { board, plans, updates, clock, seed });
+        if let Some(place) = signing_keys {
+            let (board, plans, updates) = (Arc::clone(&board), planned.clone(), sender.clone());
+            let local = signing::Local { board, plans, updates, clock: clock.clone(), seed };
+            signing::keep(tasks, place, local);
         }
         let inputs = Inputs { board: Arc::clone(&board), key_sets, plans: planned, updates: sender.clone() };
         let operator = objects.operate(inputs, &settings.installation.class, max_stale, seed, clock);

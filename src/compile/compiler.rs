@@ -134,6 +134,7 @@ impl Compiler {
             verdicts,
             scope_findings: self.resources.scope_findings(),
             wanted,
+            plans: Arc::default(),
             versions: self.resources.versions(),
             work: round.work,
         }

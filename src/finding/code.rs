@@ -92,6 +92,14 @@ codes! {
         => "See the reason in the message; tokens of this issuer get 503 until a fetch succeeds.",
     IssuerMismatch: "The discovery document names another issuer."
         => "Set issuer to exactly what the document says, or correct the URL.",
+    RotationHeld: "Signing keys do not rotate on time, because something is waited for."
+        => "See the message for what; the key of before signs on meanwhile.",
+    KeysNotWritable: "Signing keys cannot be kept, so they do not rotate."
+        => "Do as the message says; keys that are there go on signing.",
+    KeysLost: "The Secret with the signing keys is gone."
+        => "Find out who deleted it; new keys are made, and what the old ones signed stays valid.",
+    KeysRestored: "The Secret with the signing keys was older than what was known."
+        => "Do not restore it from a backup.",
     HeaderReserved: "The header may not be set or removed by a resource."
         => "Use another header; hop-by-hop and framing headers belong to the connection.",
 }

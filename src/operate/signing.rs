@@ -16,6 +16,8 @@ mod keep;
 mod local;
 mod memory;
 mod progress;
+#[cfg(test)]
+mod tests;
 mod tidings;
 
 use std::collections::BTreeMap;
@@ -24,22 +26,22 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::ack::Keys;
 pub(super) use cluster::Secrets;
-pub use folder::{Folder, FolderError};
+pub use folder::{Asked, Folder, FolderError};
 use keep::{Found, Keep, KeepError};
 pub use local::{Local, Place, keep};
 use memory::Unkept;
 use progress::Progress;
-use super::ack::Keys;
 pub(super) use tidings::Tidings;
 use tidings::Trouble;
 
 use crate::api::core;
 use crate::clock::{Clock, Tick, UnixTime};
-use crate::rotation::{Plan, Plans};
 use crate::name::{Generation, ObjectKey};
 use crate::resources::{Body, Meta, Object, Report, ReportFinding, ReportKey, Scope, Update, Version};
 use crate::rotation::{self, Keyring, NewKey, NotDone, Replicas, Ring, reconcile, step};
+use crate::rotation::{Plan, Plans};
 use crate::secret::Secret;
 use crate::sources::kube::{Backoff, Jitter, Pace, USE_LABEL};
 use crate::tasks;
@@ -53,8 +55,11 @@ const USE: &str = "signing-key";
 /// How long to wait where somebody has to do something first.
 const BLOCKED: Duration = Duration::from_secs(30);
 
-/// A ring is looked at at least this often, for what nobody has told.
+/// How often a ring is looked at for what nobody has told: somebody tells of Secrets and annotations of a cluster.
 const LOOK: Duration = Duration::from_mins(1);
+
+/// The same for files, of which nobody tells.
+const LOOK_AT_FILES: Duration = Duration::from_secs(1);
 
 /// How long one step may take, with everything that it reads and writes.
 const STEP: Duration = Duration::from_secs(30);
@@ -119,22 +124,7 @@ impl<K: Keep> Rotator<K> {
     /// Runs until it is dropped, or nobody can plan anything any more.
     pub(super) async fn run(mut self) {
         loop {
-            let plans = Arc::clone(&self.parts.plans.borrow_and_update());
-            let heard = self.parts.heard.borrow_and_update().clone();
-            self.forget_others(&plans).await;
-            for (policy, plan) in plans.iter() {
-                let now = self.parts.clock.tick();
-                let mut progress = self.progress.remove(policy).unwrap_or_else(|| {
-                    Progress::new(Backoff::new(Pace::default(), self.jitter.split()))
-                });
-                if progress.is_due(plan, &heard, now) {
-                    self.attend(plan, &heard, &mut progress).await;
-                }
-                self.progress.insert(policy.clone(), progress);
-            }
-            let next = self.progress.values().filter_map(Progress::due).min();
-            let now = self.parts.clock.tick();
-            let wait = next.map_or(LOOK, |next| next.since(now).min(LOOK));
+            let wait = self.turn().await;
             tokio::select! {
                 () = self.parts.clock.sleep(wait) => {}
                 changed = self.parts.plans.changed() => if changed.is_err() { return },
@@ -143,9 +133,30 @@ impl<K: Keep> Rotator<K> {
         }
     }
 
+    /// Attends to every ring that there is a reason to look at; says how long until there is another one.
+    async fn turn(&mut self) -> Duration {
+        let plans = Arc::clone(&self.parts.plans.borrow_and_update());
+        let heard = self.parts.heard.borrow_and_update().clone();
+        self.forget_others(&plans).await;
+        for (policy, plan) in plans.iter() {
+            let now = self.parts.clock.tick();
+            let progress = self.progress.remove(policy);
+            let mut progress =
+                progress.unwrap_or_else(|| Progress::new(Backoff::new(Pace::default(), self.jitter.split())));
+            if progress.is_due(plan, &heard, now) {
+                self.attend(plan, &heard, &mut progress).await;
+            }
+            self.progress.insert(policy.clone(), progress);
+        }
+        let next = self.progress.values().filter_map(Progress::due).min();
+        let now = self.parts.clock.tick();
+        next.map_or(LOOK, |next| next.since(now).min(LOOK))
+    }
+
     /// Whoever plans no more is not reported on.
     async fn forget_others(&mut self, plans: &BTreeMap<ObjectKey, Arc<Plan>>) {
-        let gone: Vec<ObjectKey> = self.progress.keys().filter(|policy| !plans.contains_key(*policy)).cloned().collect();
+        let gone: Vec<ObjectKey> =
+            self.progress.keys().filter(|policy| !plans.contains_key(*policy)).cloned().collect();
         for policy in gone {
             let offered = self.progress.remove(&policy).and_then(Progress::into_place);
             if let Some(place) = offered {
@@ -164,7 +175,7 @@ impl<K: Keep> Rotator<K> {
         let now = self.parts.clock.tick();
         let trouble = match outcome {
             Ok(wait) => {
-                progress.went_well(now + wait.min(LOOK));
+                progress.went_well(now + wait.min(if self.parts.offers { LOOK_AT_FILES } else { LOOK }));
                 Vec::new()
             }
             Err(NotTaken::Keep(KeepError::Conflict)) => {
@@ -203,12 +214,7 @@ impl<K: Keep> Rotator<K> {
     }
 
     /// One step: read, decide, write, remember. Says how long until the next.
-    async fn advance(
-        &self,
-        plan: &Arc<Plan>,
-        heard: &Heard,
-        progress: &mut Progress,
-    ) -> Result<Duration, NotTaken> {
+    async fn advance(&self, plan: &Arc<Plan>, heard: &Heard, progress: &mut Progress) -> Result<Duration, NotTaken> {
         let (found, version) = match self.keep.load(plan).await? {
             Found::Nothing => (None, None),
             Found::Ours(keyring, version) => (Some(*keyring), Some(version)),
@@ -235,7 +241,11 @@ impl<K: Keep> Rotator<K> {
         let is_reconciled = found_ring.as_ref() != Some(keyring.ring()) && !keyring.ring().keys.is_empty();
         if is_reconciled {
             let at = Some(self.parts.clock.tick());
-            if found_ring.is_some() { progress.restored = at } else { progress.lost = at }
+            if found_ring.is_some() {
+                progress.restored = at;
+            } else {
+                progress.lost = at;
+            }
             tracing::warn!(policy = %plan.policy, secret = %plan.secret, "signing keys are gone, or older than what is known");
         }
         let ring = (!keyring.ring().keys.is_empty()).then(|| keyring.ring().clone());
@@ -321,7 +331,10 @@ fn offered(plan: &Plan, keyring: &Keyring) -> Object {
         annotations: BTreeMap::new(),
     };
     let data = keyring.write().into_iter().map(|(member, bytes)| (member, Secret::new(bytes))).collect();
-    Object { meta, body: Body::Secret(core::Secret { metadata: core::Metadata::default(), kind: TYPE.to_owned(), data }) }
+    Object {
+        meta,
+        body: Body::Secret(core::Secret { metadata: core::Metadata::default(), kind: TYPE.to_owned(), data }),
+    }
 }
 
 /// What the replicas have said of the keys of this ring.

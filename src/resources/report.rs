@@ -6,6 +6,7 @@
 use std::sync::Arc;
 
 use crate::finding::{Code, Severity};
+use crate::name::ObjectKey;
 
 /// Where a key set comes from. Two policies that name the same source share it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +42,8 @@ pub enum ReportKey {
     Keys(KeySource),
     /// The addresses of a name.
     Name(DnsName),
+    /// The rotation of the signing keys of this policy.
+    Signing(ObjectKey),
 }
 
 /// One thing that a report says; the object and field are those of whoever names the source.

@@ -104,7 +104,9 @@ impl Keyring {
         for (member, bytes) in data.iter().filter(|(member, _)| *member != RING) {
             let half = member.strip_suffix(KEY).map(|kid| (kid, &mut keyring.halves));
             let place = half.or_else(|| member.strip_suffix(SEAL).map(|kid| (kid, &mut keyring.seals)));
-            let Some((kid, place)) = place else { return Err(KeyringError::Unknown(member.chars().take(64).collect())) };
+            let Some((kid, place)) = place else {
+                return Err(KeyringError::Unknown(member.chars().take(64).collect()));
+            };
             if keyring.ring.key(kid).is_none() {
                 return Err(KeyringError::Unknown(member.chars().take(64).collect()));
             }
@@ -113,7 +115,7 @@ impl Keyring {
         keyring.forget();
         for key in keyring.ring.with_private_half().filter(|key| keyring.halves.contains_key(&key.kid)) {
             let kid = &key.kid;
-            let half = keyring.key(kid).transpose().map_err(|error| KeyringError::Half { kid: kid.clone(), error })?;
+            let half = keyring.key(kid).map_err(|error| KeyringError::Half { kid: kid.clone(), error })?;
             if half.is_some_and(|half| half.thumbprint().to_string() != **kid) {
                 return Err(KeyringError::OtherHalf(kid.clone()));
             }
@@ -121,8 +123,7 @@ impl Keyring {
                 return Err(KeyringError::Missing(format!("{kid}{SEAL}")));
             }
         }
-        let is_seal = |(_, bytes): &(&Box<str>, &Secret)| SealKey::new(bytes).is_some();
-        match keyring.seals.iter().find(|seal| !is_seal(seal)) {
+        match keyring.seals.iter().find(|(_, bytes)| SealKey::new(bytes).is_none()) {
             Some((kid, _)) => Err(KeyringError::Seal(kid.clone())),
             None => Ok(keyring),
         }
@@ -171,12 +172,12 @@ impl Keyring {
         mut self,
         actions: &[Action],
         now: UnixTime,
-        make: impl Fn(Algorithm) -> Result<NewKey, NotDone>,
+        new_key: impl Fn(Algorithm) -> Result<NewKey, NotDone>,
     ) -> Result<Self, NotDone> {
         let before = (!self.ring.keys.is_empty()).then(|| self.ring.clone());
         for action in actions {
-            let made = match action {
-                Action::Create { algorithm, .. } => Some(make(*algorithm)?),
+            let new = match action {
+                Action::Create { algorithm, .. } => Some(new_key(*algorithm)?),
                 Action::Confirm(_)
                 | Action::Activate { .. }
                 | Action::Lose(_)
@@ -188,9 +189,9 @@ impl Keyring {
                 | Action::Announce { .. }
                 | Action::Answer(_) => None,
             };
-            let public = made.as_ref().and_then(|made| PublicHalf::of(&made.key));
+            let public = new.as_ref().and_then(|new| PublicHalf::of(&new.key));
             self.ring = self.ring.apply(action, now, public)?;
-            if let Some(NewKey { key, half, seal }) = made {
+            if let Some(NewKey { key, half, seal }) = new {
                 let kid: Box<str> = key.thumbprint().to_string().into();
                 self.halves.insert(kid.clone(), half);
                 self.seals.insert(kid, seal);

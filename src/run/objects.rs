@@ -99,7 +99,7 @@ impl Objects {
     }
 
     /// Where signing keys are kept, where there is no API server to keep them.
-    pub(super) fn keys(&self, state: Option<&Path>) -> Result<Option<signing::Place>, FolderError> {
+    pub(super) fn signing_keys(&self, state: Option<&Path>) -> Result<Option<signing::Place>, FolderError> {
         match (self, state) {
             (Self::Cluster { .. }, _) => Ok(None),
             (Self::Text { .. }, _) => Ok(Some(signing::Place::Memory)),

@@ -16,9 +16,9 @@ use super::keep::{Found, Keep, KeepError};
 use super::{TYPE, USE};
 use crate::api::{GROUP, VERSION};
 use crate::clock::Clock;
-use crate::rotation::Plan;
 use crate::name::Kind;
 use crate::operate::Settings;
+use crate::rotation::Plan;
 use crate::rotation::{Keyring, Ring};
 use crate::secret::Secret;
 use crate::sources::kube::USE_LABEL;
@@ -105,7 +105,8 @@ impl Keep for Secrets {
         let api = self.secrets(plan);
         let name = &plan.secret.name;
         let found = self.timed(api.get_opt(name)).await;
-        let found = found.map_err(|failure| failure.of_secret(&plan.secret.namespace, &self.settings.service_account))?;
+        let found =
+            found.map_err(|failure| failure.of_secret(&plan.secret.namespace, &self.settings.service_account))?;
         let Some(Object { metadata, type_, data, .. }) = found else { return Ok(Found::Nothing) };
         // Taken over at once, so that whatever becomes of it, it is wiped.
         let data: BTreeMap<String, Secret> =
@@ -116,7 +117,9 @@ impl Keep for Secrets {
         }
         let offered = metadata.labels.as_ref().and_then(|labels| labels.get(USE_LABEL)).map(String::as_str);
         if offered != Some(USE) {
-            return Ok(Found::Foreign(format!("the Secret {name} has no label {USE_LABEL}: {USE}, so nobody may use it")));
+            return Ok(Found::Foreign(format!(
+                "the Secret {name} has no label {USE_LABEL}: {USE}, so nobody may use it"
+            )));
         }
         Ok(match Keyring::read(&data) {
             Ok(keyring) => Found::Ours(Box::new(keyring), metadata),

@@ -18,10 +18,10 @@ use zeroize::{Zeroize as _, Zeroizing};
 
 use super::keep::{Found, Keep, KeepError};
 use super::{TYPE, USE};
-use crate::sources::kube::USE_LABEL;
 use crate::api::core;
 use crate::rotation::Plan;
 use crate::rotation::{Keyring, Ring, Wishes};
+use crate::sources::kube::USE_LABEL;
 use crate::tasks;
 
 /// A longer file is not read.
@@ -90,7 +90,7 @@ impl Folder {
 
 /// The content of a file, by its hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Content([u8; 32]);
+pub(in crate::operate) struct Content([u8; 32]);
 
 impl Content {
     fn of(bytes: &[u8]) -> Self {
@@ -141,7 +141,8 @@ impl Keep for Folder {
 
     async fn last(&self, plan: &Plan) -> Result<Option<Ring>, KeepError> {
         let path = self.memory_of(plan);
-        let bytes = tasks::blocking("read last ring", move || read(&path).map_err(|error| failed(&path, &error))).await?;
+        let bytes =
+            tasks::blocking("read last ring", move || read(&path).map_err(|error| failed(&path, &error))).await?;
         Ok(bytes.and_then(|bytes| Ring::parse(&bytes).ok()))
     }
 
@@ -149,7 +150,8 @@ impl Keep for Folder {
     async fn wishes(&self, plan: &Plan) -> Wishes {
         let path = wishes_file(&self.inner.path, &plan.policy.namespace, &plan.policy.name);
         let text = tasks::blocking("read wishes", move || read(&path)).await;
-        let asked = text.ok().flatten().and_then(|text| Asked::parse(&text)).map(Asked::into_wishes).unwrap_or_default();
+        let asked =
+            text.ok().flatten().and_then(|text| Asked::parse(&text)).map(Asked::into_wishes).unwrap_or_default();
         let Wishes { rotate, mut despite, mut compromised } = plan.wishes.clone();
         despite.extend(asked.despite);
         compromised.extend(asked.compromised);
@@ -163,8 +165,10 @@ impl Keep for Folder {
     async fn remember(&self, plan: &Plan, ring: &Ring) -> Result<(), KeepError> {
         let path = self.memory_of(plan);
         let text = ring.to_json();
-        tasks::blocking("write last ring", move || replace(&path, text.as_bytes()).map_err(|error| failed(&path, &error)))
-            .await
+        tasks::blocking("write last ring", move || {
+            replace(&path, text.as_bytes()).map_err(|error| failed(&path, &error))
+        })
+        .await
     }
 }
 
@@ -173,7 +177,7 @@ impl Keep for Folder {
 pub struct Asked(pub Map<String, Value>);
 
 /// The file with what is asked for of a policy's keys.
-pub fn wishes_file(folder: &Path, namespace: &str, policy: &str) -> PathBuf {
+fn wishes_file(folder: &Path, namespace: &str, policy: &str) -> PathBuf {
     folder.join(format!("{namespace}.{policy}.wishes"))
 }
 

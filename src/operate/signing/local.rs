@@ -8,7 +8,7 @@ use tokio::sync::{mpsc, watch};
 use super::keep::{Found, Keep, KeepError};
 use super::{Folder, Parts, Rotator, Tidings, Unkept};
 use crate::clock::Clock;
-use crate::operate::ack::Ack;
+use crate::operate::ack::{Ack, Keys};
 use crate::resources::Update;
 use crate::rotation::{Keyring, Plan, Plans, Ring};
 use crate::state::Board;
@@ -49,16 +49,14 @@ pub fn keep(tasks: &mut Tasks, place: Place, local: Local) {
         let mut revisions = board.revisions();
         loop {
             revisions.borrow_and_update();
-            let keys = Ack::of(&board.standing()).keys().clone();
-            said.send_replace(Some(BTreeMap::from([(NAME.into(), keys)])));
+            said.send_replace(Some(this_process(&board)));
             // Nothing is published any more: the process ends.
             if revisions.changed().await.is_err() {
                 return;
             }
         }
     });
-    let parts =
-        Parts { plans, heard, leading: None, offers: true, updates, tidings: Tidings::Nobody, clock, seed };
+    let parts = Parts { plans, heard, leading: None, offers: true, updates, tidings: Tidings::Nobody, clock, seed };
     match place {
         Place::Folder(folder) => tasks.spawn("signing keys", Rotator::new(folder, parts).run()),
         Place::Memory => tasks.spawn("signing keys", Rotator::new(Unkept::default(), parts).run()),
@@ -66,8 +64,13 @@ pub fn keep(tasks: &mut Tasks, place: Place, local: Local) {
     }
 }
 
+/// The keys that the only replica has in force.
+pub(super) fn this_process(board: &Board) -> BTreeMap<Arc<str>, Keys> {
+    BTreeMap::from([(NAME.into(), Ack::of(&board.standing()).keys().clone())])
+}
+
 /// A place that is none.
-struct Nowhere;
+pub(super) struct Nowhere;
 
 impl Nowhere {
     fn error() -> KeepError {

@@ -4,15 +4,18 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, PoisonError};
 
 use super::keep::{Found, Keep, KeepError};
-use crate::rotation::Plan;
 use crate::name::ObjectKey;
+use crate::rotation::Plan;
 use crate::rotation::{Keyring, Ring};
 use crate::secret::Secret;
+
+/// A Secret's members, and how often they were written.
+type Versioned = (u64, BTreeMap<String, Secret>);
 
 /// Rings in memory; as many as there are policies with `issue`.
 #[derive(Default)]
 pub(super) struct Unkept {
-    kept: Mutex<BTreeMap<ObjectKey, (u64, BTreeMap<String, Secret>)>>,
+    kept: Mutex<BTreeMap<ObjectKey, Versioned>>,
 }
 
 impl Keep for Unkept {

@@ -6,9 +6,9 @@ use std::time::Duration;
 use super::Heard;
 use super::tidings::Trouble;
 use crate::clock::{Tick, UnixTime};
-use crate::rotation::Plan;
 use crate::finding::{Code, Severity};
 use crate::resources::ReportFinding;
+use crate::rotation::Plan;
 use crate::rotation::{Held, Ring, Waiting, What};
 use crate::sources::kube::Backoff;
 

@@ -3,11 +3,11 @@
 use tokio::sync::mpsc;
 
 use super::progress::warning;
-use crate::rotation::Plan;
 use crate::finding::Code;
 use crate::operate::announcement::Announcement;
 use crate::operate::herald::News;
 use crate::resources::ReportFinding;
+use crate::rotation::Plan;
 use crate::rotation::{Action, Keyring};
 
 /// Why no step can be taken.
@@ -59,7 +59,8 @@ impl Tidings {
 }
 
 fn announcement(action: &Action, next: &Keyring) -> Option<Announcement> {
-    let told = |is_warning, reason: &str, note: String| Some(Announcement { is_warning, reason: reason.to_owned(), note });
+    let told =
+        |is_warning, reason: &str, note: String| Some(Announcement { is_warning, reason: reason.to_owned(), note });
     match action {
         Action::Create { .. } => {
             let key = next.ring().keys.last()?;
@@ -70,9 +71,11 @@ fn announcement(action: &Action, next: &Keyring) -> Option<Announcement> {
         }
         Action::Lose(kid) => told(true, "SigningKeyLost", format!("the private half of the key {kid} is gone")),
         Action::Remove(kid) => told(false, "SigningKeyRemoved", format!("the key {kid} is published no more")),
-        Action::Compromise(kid) => {
-            told(true, "SigningKeyCompromised", format!("the key {kid} is compromised; its tokens are refused from now on"))
-        }
+        Action::Compromise(kid) => told(
+            true,
+            "SigningKeyCompromised",
+            format!("the key {kid} is compromised; its tokens are refused from now on"),
+        ),
         Action::Discard(kid) => told(false, "SigningKeyDiscarded", format!("the key {kid} was never used and is gone")),
         Action::Confirm(_)
         | Action::Settle(_)

@@ -9,12 +9,13 @@ use bearward::finding::Finding;
 use bearward::name::{Generation, Kind, ObjectKey};
 use bearward::operate::{Inputs, Operator, Settings, Timing, start};
 use bearward::resources::{Read, Scope, Verdict, Version};
+use bearward::rotation::Plans;
 use bearward::sources::key_sets::archive::AtHand;
 use bearward::sources::kube::connect;
 use bearward::state::Board;
 use kube::ResourceExt;
 use kube::api::DynamicObject;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 use super::{ControlPlane, Namespace, User};
 
@@ -60,7 +61,12 @@ impl Replica {
             seed: identity.bytes().map(u64::from).sum(),
         };
         let board = Arc::new(Board::new());
-        let inputs = Inputs { board: Arc::clone(&board), key_sets: watch::channel(AtHand::new()).1 };
+        let inputs = Inputs {
+            board: Arc::clone(&board),
+            key_sets: watch::channel(AtHand::new()).1,
+            plans: watch::channel(Plans::default()).1,
+            updates: mpsc::channel(1).0,
+        };
         Self { operator: start(client, inputs, settings, clock), board }
     }
 
