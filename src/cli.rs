@@ -19,7 +19,7 @@ use std::path::PathBuf;
 
 use clap::{CommandFactory, FromArgMatches, Parser, Subcommand};
 
-pub use keys::Keys;
+pub use keys::{Keys, KeysAt};
 pub use objects::{Cluster, Files};
 pub use settings::{Installation, Settings};
 pub use token::Token;

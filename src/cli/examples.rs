@@ -97,7 +97,23 @@ Examples:
   bearward keys generate api-key --owner batch --scope orders:read --label team=shop
   bearward keys generate client-secret --name batch-client
   bearward keys generate signing --private-key key.pem > keys.json
-  bearward keys hash < key";
+  bearward keys hash < key
+  bearward keys list -n shop
+  bearward keys rotate tokens -n shop";
+
+pub(super) const LIST: &str = "\
+Examples:
+  bearward keys list -n shop
+  bearward keys list tokens --state /var/lib/bearward";
+
+pub(super) const ROTATE: &str = "\
+Examples:
+  bearward keys rotate tokens -n shop
+  bearward keys rotate tokens -n shop --despite bearward-7d9f8c-x2v4q";
+
+pub(super) const COMPROMISE: &str = "\
+Examples:
+  bearward keys compromise tokens k3Vx8cQb0m1n2o3p4q5r6s7t8u9v0w1x2y3z4A5B6C7 -n shop";
 
 pub(super) const GENERATE: &str = "\
 Examples:

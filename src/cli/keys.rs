@@ -23,6 +23,40 @@ pub enum Keys {
     GenerateSigning(SigningArgs),
     /// An API key, or a client's secret, is hashed.
     Hash,
+    /// The signing keys of policies are shown.
+    List {
+        /// Of which policy; `None`: of every one.
+        policy: Option<Box<str>>,
+        /// Where it is.
+        at: KeysAt,
+    },
+    /// The signing keys of a policy are asked to rotate at once.
+    Rotate {
+        /// Of which policy.
+        policy: Box<str>,
+        /// The pods that are not waited for.
+        despite: Vec<Box<str>>,
+        /// Where it is.
+        at: KeysAt,
+    },
+    /// A signing key is said to be compromised.
+    Compromise {
+        /// Of which policy.
+        policy: Box<str>,
+        /// Its id.
+        kid: Box<str>,
+        /// Where it is.
+        at: KeysAt,
+    },
+}
+
+/// Where policies are whose signing keys are meant.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeysAt {
+    /// Their namespace; `None`: that of the current context, or `default` with a folder.
+    pub namespace: Option<Box<str>>,
+    /// The folder of a gateway without a cluster; `None`: the cluster of the current context.
+    pub state: Option<PathBuf>,
 }
 
 #[derive(Debug, Subcommand)]
@@ -35,6 +69,66 @@ pub(super) enum KeysCommands {
     /// Print the hash of the API key or client's secret on standard input, as a Secret keeps it
     #[command(after_long_help = examples::HASH)]
     Hash,
+    /// Show the signing keys of policies that issue tokens: state, age and next step
+    ///
+    /// What is shown is public: no private half is read or shown.
+    #[command(after_long_help = examples::LIST)]
+    List {
+        /// The TokenPolicy; when unset, every one of the namespace
+        #[arg(value_name = "POLICY", value_parser = values::subdomain)]
+        policy: Option<Box<str>>,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Rotate the signing keys of a policy now, without refusing anybody
+    ///
+    /// The next key signs as soon as it has been published for publishAhead. The leader does it; status shows when.
+    #[command(after_long_help = examples::ROTATE)]
+    Rotate {
+        /// The TokenPolicy
+        #[arg(value_name = "POLICY", value_parser = values::subdomain)]
+        policy: Box<str>,
+        /// Do not wait for this pod to say that it has the next key; may be said several times
+        ///
+        /// Tokens that others sign with it may be refused there. The event of the rotation names the pods.
+        #[arg(long, value_name = "POD", value_parser = values::subdomain)]
+        despite: Vec<Box<str>>,
+        #[command(flatten)]
+        at: At,
+    },
+    /// Say that a signing key is compromised: its tokens are refused from now on
+    ///
+    /// The key leaves the key set and is destroyed, and the next one signs as soon as every ready replica has it.
+    /// Verifiers outside may take its tokens until the key set that they have cached ends (jwksMaxAge). It cannot be
+    /// undone.
+    #[command(after_long_help = examples::COMPROMISE)]
+    Compromise {
+        /// The TokenPolicy
+        #[arg(value_name = "POLICY", value_parser = values::subdomain)]
+        policy: Box<str>,
+        /// The id of the key, as list shows it
+        #[arg(value_name = "KID", value_parser = values::kid)]
+        kid: Box<str>,
+        #[command(flatten)]
+        at: At,
+    },
+}
+
+#[derive(Debug, Args)]
+pub(super) struct At {
+    /// The namespace of the TokenPolicy; when unset, that of the current context, or default with --state
+    #[arg(long, short = 'n', value_name = "NAME", value_parser = values::label)]
+    namespace: Option<Box<str>>,
+    /// The folder of a gateway without a cluster, as serve --state names it; when unset, the cluster is asked
+    #[arg(long, value_name = "FOLDER", env = "BEARWARD_STATE", hide_env_values = true)]
+    #[arg(value_hint = clap::ValueHint::DirPath)]
+    state: Option<PathBuf>,
+}
+
+impl At {
+    fn typed(self) -> KeysAt {
+        KeysAt { namespace: self.namespace, state: self.state }
+    }
 }
 
 #[derive(Debug, Subcommand)]
@@ -129,6 +223,11 @@ impl KeysCommands {
                 Ok(Keys::GenerateSigning(SigningArgs { algorithm, private_key, key_set }))
             }
             Self::Hash => Ok(Keys::Hash),
+            Self::List { policy, at } => Ok(Keys::List { policy, at: at.typed() }),
+            Self::Rotate { policy, despite, at } => {
+                Ok(Keys::Rotate { policy, despite: super::gateway::once("--despite", despite)?, at: at.typed() })
+            }
+            Self::Compromise { policy, kid, at } => Ok(Keys::Compromise { policy, kid, at: at.typed() }),
         }
     }
 }

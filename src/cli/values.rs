@@ -64,6 +64,15 @@ pub(super) fn subdomain(text: &str) -> Result<Box<str>, String> {
     Err("expected lower-case letters, digits, and inner hyphens and dots".to_owned())
 }
 
+/// The id of a signing key: the thumbprint of RFC 7638, as base64url.
+pub(super) fn kid(text: &str) -> Result<Box<str>, String> {
+    let is_digit = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_';
+    if text.len() == 43 && text.bytes().all(is_digit) {
+        return Ok(text.into());
+    }
+    Err("expected the 43 characters of a key's id, as bearward keys list shows them".to_owned())
+}
+
 /// Which log lines are written. Narrower than what `tracing-subscriber` reads: to it a misspelt level is the name of a
 /// part of the program, and nothing would be logged.
 pub(super) fn log_filter(text: &str) -> Result<Box<str>, String> {

@@ -4,6 +4,7 @@ pub mod api_key;
 pub mod client_secret;
 pub mod hash;
 pub mod signing;
+pub mod signing_keys;
 #[cfg(test)]
 mod tests;
 

@@ -10,6 +10,7 @@
 //! is in the Secret, so a crash between any two steps loses nothing, and two who do it at once get in each other's way and
 //! in nobody else's.
 
+mod ask;
 mod cluster;
 mod folder;
 mod keep;
@@ -27,8 +28,11 @@ use std::time::Duration;
 use tokio::sync::{mpsc, watch};
 
 use super::ack::Keys;
+pub use ask::{AskError, Asker, Line};
 pub(super) use cluster::Secrets;
-pub use folder::{Asked, Folder, FolderError};
+#[cfg(test)]
+use folder::Asked;
+pub use folder::{Folder, FolderError};
 use keep::{Found, Keep, KeepError};
 pub use local::{Local, Place, keep};
 use memory::Unkept;

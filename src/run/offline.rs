@@ -4,6 +4,8 @@ use std::io::{self, IsTerminal, Write};
 use std::process::ExitCode;
 use std::sync::Arc;
 
+use anyhow::Context as _;
+
 use aws_lc_rs::rand::SystemRandom;
 
 use super::harden::harden;
@@ -15,6 +17,7 @@ use crate::command::check::Style;
 use crate::command::token::TokenError;
 use crate::command::token::verify::Verdict;
 use crate::compile::{self, Compiler};
+use crate::operate::signing::Asker;
 use crate::resources::Update;
 use crate::sources;
 use crate::sources::files::BrokenFiles;
@@ -113,8 +116,49 @@ pub(super) fn keys(keys: &cli::Keys) -> anyhow::Result<ExitCode> {
         }
         cli::Keys::GenerateSigning(args) => command::keys::signing::run(args, out)?,
         cli::Keys::Hash => command::keys::hash::run(&mut io::stdin().lock(), out)?,
+        cli::Keys::List { .. } | cli::Keys::Rotate { .. } | cli::Keys::Compromise { .. } => {
+            return ask(keys, &clock, out);
+        }
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Shows the signing keys of policies, or asks for something to be done with them.
+fn ask(keys: &cli::Keys, clock: &Clock, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    runtime.block_on(async {
+        match keys {
+            cli::Keys::List { policy, at } => {
+                let lines = asker(at).await?.list(policy.as_deref()).await?;
+                return written(command::keys::signing_keys::write(&lines, out));
+            }
+            cli::Keys::Rotate { policy, despite, at } => {
+                // Another word each time.
+                let word = jiff::Timestamp::from_millisecond(clock.now().millis())?.to_string();
+                asker(at).await?.rotate(policy, &word, despite).await?;
+                writeln!(out, "asked to rotate; bearward keys list {policy} shows when the next key signs")?;
+            }
+            cli::Keys::Compromise { policy, kid, at } => {
+                asker(at).await?.compromise(policy, kid).await?;
+                writeln!(out, "said to be compromised; bearward keys list {policy} shows when it is refused")?;
+            }
+            cli::Keys::GenerateApiKey(_)
+            | cli::Keys::GenerateClientSecret(_)
+            | cli::Keys::GenerateSigning(_)
+            | cli::Keys::Hash => {}
+        }
+        Ok(ExitCode::SUCCESS)
+    })
+}
+
+async fn asker(at: &cli::KeysAt) -> anyhow::Result<Asker> {
+    let namespace = at.namespace.clone();
+    Ok(match &at.state {
+        Some(folder) => Asker::Folder { folder: folder.clone(), namespace },
+        None => {
+            Asker::Cluster { client: sources::kube::connect(None).await.context("cannot reach a cluster")?, namespace }
+        }
+    })
 }
 
 /// A reader that has seen enough, such as `head`, is no failure.

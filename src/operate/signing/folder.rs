@@ -174,7 +174,7 @@ impl Keep for Folder {
 
 /// What `bearward keys` writes for a gateway without a cluster: the annotations of the policy that it would set in one.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Asked(pub Map<String, Value>);
+pub(super) struct Asked(pub(super) Map<String, Value>);
 
 /// The file with what is asked for of a policy's keys.
 fn wishes_file(folder: &Path, namespace: &str, policy: &str) -> PathBuf {
@@ -183,8 +183,14 @@ fn wishes_file(folder: &Path, namespace: &str, policy: &str) -> PathBuf {
 
 impl Asked {
     /// Reads what was written.
-    pub fn parse(bytes: &[u8]) -> Option<Self> {
+    fn parse(bytes: &[u8]) -> Option<Self> {
         serde_json::from_slice(bytes).ok().map(Self)
+    }
+
+    /// What was written for a policy of this folder; empty where nothing was.
+    pub(super) fn read(folder: &Path, namespace: &str, policy: &str) -> io::Result<Self> {
+        let bytes = read(&wishes_file(folder, namespace, policy))?;
+        Ok(bytes.and_then(|bytes| Self::parse(&bytes)).unwrap_or_default())
     }
 
     fn into_wishes(self) -> Wishes {
@@ -193,9 +199,28 @@ impl Asked {
     }
 
     /// Writes it where the gateway of this folder finds it.
-    pub fn write(&self, folder: &Path, namespace: &str, policy: &str) -> io::Result<()> {
+    pub(super) fn write(&self, folder: &Path, namespace: &str, policy: &str) -> io::Result<()> {
         replace(&wishes_file(folder, namespace, policy), Value::Object(self.0.clone()).to_string().as_bytes())
     }
+}
+
+/// The rings of a folder, each with the name of its file. A file that holds none is left out.
+pub(super) fn rings(folder: &Path) -> io::Result<Vec<(String, Ring)>> {
+    let mut rings = Vec::new();
+    for entry in fs::read_dir(folder)? {
+        let path = entry?.path();
+        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
+        if name.starts_with('.') || path.extension().is_none_or(|extension| extension != "json") {
+            continue;
+        }
+        let Some(bytes) = read(&path)? else { continue };
+        let secret = serde_json::from_slice::<core::Secret>(&bytes).ok().filter(|secret| secret.kind == TYPE);
+        if let Some(keyring) = secret.and_then(|secret| Keyring::read(&secret.data).ok()) {
+            rings.push((name, keyring.ring().clone()));
+        }
+    }
+    rings.sort_by(|(one, _), (other, _)| one.cmp(other));
+    Ok(rings)
 }
 
 fn failed(path: &Path, error: &io::Error) -> KeepError {
