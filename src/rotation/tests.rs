@@ -1,6 +1,9 @@
 //! The life of signing keys: tables of states, documents and schedules, and a simulated cluster under random histories.
 
+mod checks;
+mod cluster;
 mod documents;
+mod histories;
 mod pool;
 
 use std::fmt::{Debug, Display};
