@@ -109,10 +109,11 @@ pub fn step(
     course.lose();
     course.discard();
     course.confirm();
+    // Before the next one is activated: it makes room.
+    course.remove();
     course.activate();
     course.extend();
     course.settle();
-    course.remove();
     let room = course.create();
     course.outlook(room)
 }

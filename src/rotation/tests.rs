@@ -5,6 +5,9 @@ mod cluster;
 mod documents;
 mod histories;
 mod pool;
+mod schedules;
+mod states;
+mod writes;
 
 use std::fmt::{Debug, Display};
 use std::time::Duration;

@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::cluster::{Cluster, Draft, Replica};
-use crate::rotation::{Cause, LEEWAY, Ring, RingKey, SKEW, State, Step, Unlawful};
+use crate::rotation::{Cause, KEPT_FREE, LEEWAY, MAX_KEYS, Ring, RingKey, SKEW, State, Step, Unlawful};
 
 /// What has been seen so far.
 #[derive(Default)]
@@ -29,17 +29,17 @@ pub(super) struct Checks {
 
 impl Checks {
     /// A step has nothing to add to what it has done.
-    pub(super) fn nothing_is_left_to_do(&self, again: &Step) {
+    pub(super) fn nothing_is_left_to_do(again: &Step) {
         assert!(again.actions.is_empty(), "a step is not done with itself: {:?}", again.actions);
     }
 
     /// Every version is a legal successor of the last.
-    pub(super) fn is_lawful(&self, verdict: Result<(), Unlawful>) {
-        assert_eq!(verdict, Ok(()), "a version is not a legal successor of the last");
+    pub(super) fn is_lawful(verdict: &Result<(), Unlawful>) {
+        assert_eq!(*verdict, Ok(()), "a version is not a legal successor of the last");
     }
 
     /// Private halves are there for the keys that sign or will, and for no other.
-    pub(super) fn private_halves(&self, ring: &Ring, halves: &BTreeSet<Box<str>>) {
+    pub(super) fn private_halves(ring: &Ring, halves: &BTreeSet<Box<str>>) {
         for key in &ring.keys {
             let wanted = matches!(key.state, State::Active { .. } | State::Pending { .. });
             assert_eq!(halves.contains(&key.kid), wanted, "the private half of a key that is {:?}", key.state);
@@ -77,6 +77,7 @@ impl Checks {
                     checks.exceptions.insert(key.kid.clone());
                 } else {
                     checks.was_published_ahead(draft, key);
+                    assert!(ring.keys.len() <= MAX_KEYS - KEPT_FREE, "a rotation that can wait takes the last room");
                     Self::every_ready_replica_publishes(&cluster.replicas, &cluster.versions, key);
                 }
             }
@@ -132,7 +133,7 @@ impl Checks {
         for ring in &reached {
             if let Some(key) = ring.active() {
                 checks.caches_know(key, now);
-                let valid = now + millis(key.longest) + millis(LEEWAY - SKEW);
+                let valid = now + millis(key.longest) + millis(LEEWAY.saturating_sub(SKEW));
                 let last = checks.tokens.entry(key.kid.clone()).or_insert(valid);
                 *last = valid.max(*last);
             }

@@ -160,22 +160,19 @@ impl Cluster {
             base.clone().unwrap_or_else(|| Ring::new("https://gw.example.com", self.schedule.jwks_max_age(), now));
         let mut halves = found.clone();
         for action in &steps.actions {
-            let made = match action {
-                Action::Create { algorithm, .. } => {
-                    self.made += 1;
-                    Some(half(*algorithm, self.made))
-                }
-                _ => None,
+            let made = if let Action::Create { algorithm, .. } = action {
+                self.made += 1;
+                Some(half(*algorithm, self.made))
+            } else {
+                None
             };
-            if let Some(made) = &made {
-                halves.insert(made.kid().into());
-            }
+            halves.extend(made.iter().map(|made| made.kid().into()));
             after = after.apply(action, now, made).unwrap();
         }
         let kept: BTreeSet<Box<str>> = after.with_private_half().map(|key| key.kid.clone()).collect();
         halves.retain(|kid| kept.contains(kid));
         let again = step(Some(&after), &self.schedule, &self.wishes, &reports, &halves, now);
-        self.checks.nothing_is_left_to_do(&again);
+        Checks::nothing_is_left_to_do(&again);
         self.drafts[leader] = Some(Draft {
             read: self.versions.len() - 1,
             base,
@@ -197,11 +194,11 @@ impl Cluster {
         }
         let lawful = self.versions.iter().rev().find(|version| version.is_ours);
         let lawful = lawful.and_then(|version| version.ring.as_ref());
-        self.checks.is_lawful(successor(lawful, &draft.after));
+        Checks::is_lawful(&successor(lawful, &draft.after));
         if draft.base.as_ref() != Some(&draft.after) {
-            self.checks.is_lawful(successor(draft.base.as_ref(), &draft.after));
+            Checks::is_lawful(&successor(draft.base.as_ref(), &draft.after));
         }
-        self.checks.private_halves(&draft.after, &draft.halves);
+        Checks::private_halves(&draft.after, &draft.halves);
         if is_known {
             self.last_known = Some(draft.after.clone());
         }

@@ -10,7 +10,7 @@ use super::cluster::{Cluster, REPLICAS};
 use super::secs;
 use crate::clock::UnixTime;
 use crate::jose::Algorithm;
-use crate::rotation::{Cause, Schedule, ScheduleError, State, Times};
+use crate::rotation::{Cause, RingKey, Schedule, ScheduleError, State, Times};
 
 /// Something that happens.
 #[derive(Clone, Debug)]
@@ -98,8 +98,8 @@ fn jump() -> impl Strategy<Value = Event> {
     prop_oneof![-1_000_000_i64..1_000_000, Just(i64::MAX / 2), Just(i64::MIN / 2)].prop_map(Event::Jump)
 }
 
-fn happen(cluster: &mut Cluster, event: Event) {
-    match event {
+fn happen(cluster: &mut Cluster, event: &Event) {
+    match *event {
         Event::Round { leader } => cluster.round(leader),
         Event::Advance(duration) => cluster.advance(duration),
         Event::AdvanceToWake { less } => {
@@ -166,11 +166,24 @@ fn calm(cluster: &mut Cluster) {
         cluster.now = then;
         cluster.look();
         if cluster.checks.activations.iter().filter(|cause| **cause == Cause::Schedule).count() == 2 {
-            assert!(cluster.ring().and_then(|ring| ring.active()).is_some());
-            return;
+            return all_is_as_wished(cluster);
         }
     }
     panic!("keys do not rotate: {:?}", cluster.ring());
+}
+
+/// What the policy asks for is so.
+fn all_is_as_wished(cluster: &Cluster) {
+    let ring = cluster.ring().unwrap();
+    let active = ring.active().expect("a key is active");
+    assert_eq!(active.algorithm, cluster.schedule.algorithm(), "the algorithm of the schedule");
+    assert!(active.longest >= cluster.schedule.lifetime(), "tokens live as long as the schedule says");
+    assert_eq!(ring.max_age, cluster.schedule.jwks_max_age(), "the cache time of the schedule");
+    if cluster.wishes.rotate.is_some() {
+        assert_eq!(ring.answered, cluster.wishes.rotate, "the request is answered");
+    }
+    let is_published = |kid: &str| ring.key(kid).is_some_and(RingKey::is_published);
+    assert!(!cluster.wishes.compromised.iter().any(|kid| is_published(kid)), "compromised keys are not published");
 }
 
 fn config(cases: u32) -> Config {
@@ -189,7 +202,7 @@ proptest! {
         let mut cluster = Cluster::new(schedule, replicas);
         cluster.round(0);
         for event in events {
-            happen(&mut cluster, event);
+            happen(&mut cluster, &event);
         }
         calm(&mut cluster);
     }
@@ -204,7 +217,7 @@ proptest! {
         cluster.checks.clocks_jumped = true;
         cluster.round(0);
         for event in events {
-            happen(&mut cluster, event);
+            happen(&mut cluster, &event);
         }
         calm(&mut cluster);
     }
