@@ -59,4 +59,4 @@ pub use seal::{MAX_SEALED_BYTES, SealKey};
 pub use sign::{SigningKey, SigningKeyError};
 pub use thumbprint::Thumbprint;
 pub use token::{MAX_TOKEN_BYTES, Token};
-pub use verified::Verified;
+pub use verified::{Introspected, Verified};

@@ -149,7 +149,9 @@ impl Ring {
     /// longer time that they announced before.
     pub fn max_age_at(&self, now: UnixTime) -> Duration {
         match &self.former_max_age {
-            Some(former) if former.counts_until().is_none_or(|end| now < end) => self.max_age.max(former.max_age),
+            Some(former) if former.counts_until().is_none_or(|end| !has_come(end, now)) => {
+                self.max_age.max(former.max_age)
+            }
             _ => self.max_age,
         }
     }
@@ -172,6 +174,11 @@ impl Ring {
     pub(super) fn key_mut(&mut self, kid: &str) -> Option<&mut RingKey> {
         self.keys.iter_mut().find(|key| *key.kid == *kid)
     }
+}
+
+/// Whether a time has come. The end of all time never does: it stands for waits that reach beyond it.
+pub(super) fn has_come(due: UnixTime, now: UnixTime) -> bool {
+    due <= now && due < UnixTime::from_millis(i64::MAX)
 }
 
 /// The least time that a key must have been published before it signs.

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use super::action::{Action, Role};
 use super::replicas::Confirmation;
-use super::ring::{Cause, Ring, RingKey, State, overlap};
+use super::ring::{Cause, Ring, RingKey, State, has_come, overlap};
 use super::{KEPT_FREE, MAX_KEYS, Replicas, Schedule, Wishes};
 use crate::clock::UnixTime;
 
@@ -109,10 +109,11 @@ pub fn step(
     course.lose();
     course.discard();
     course.confirm();
+    // Before the next one is activated: it makes room.
+    course.remove();
     course.activate();
     course.extend();
     course.settle();
-    course.remove();
     let room = course.create();
     course.outlook(room)
 }
@@ -202,7 +203,7 @@ impl Course<'_> {
         };
         let cause = match self.ring.active() {
             None => Some(self.emergency()),
-            Some(active) if self.ahead_after(*confirmed) <= self.now && self.has_room() => self.reason(active),
+            Some(active) if has_come(self.ahead_after(*confirmed), self.now) && self.has_room() => self.reason(active),
             Some(_) => None,
         };
         let Some(cause) = cause else { return };
@@ -234,7 +235,7 @@ impl Course<'_> {
     }
 
     fn remove(&mut self) {
-        self.take_for(|course, key| course.removal(key).is_some_and(|due| due <= course.now), Action::Remove);
+        self.take_for(|course, key| course.removal(key).is_some_and(|due| has_come(due, course.now)), Action::Remove);
     }
 
     /// Makes the next key where there is none; says whether there was room.
@@ -253,7 +254,7 @@ impl Course<'_> {
 
     /// Why the active key should be replaced by now.
     fn reason(&self, active: &RingKey) -> Option<Cause> {
-        if active.since().plus(self.schedule.every()) <= self.now {
+        if has_come(active.since().plus(self.schedule.every()), self.now) {
             Some(Cause::Schedule)
         } else if active.algorithm != self.schedule.algorithm() {
             Some(Cause::Algorithm)
@@ -333,14 +334,14 @@ impl Course<'_> {
             return;
         };
         let State::Pending { confirmed: Some(confirmed) } = pending.state else {
-            if since <= self.now {
+            if has_come(since, self.now) {
                 held.extend(hold(pending, What::Activate, self.replicas.publish(&pending.kid, self.wishes), since));
             }
             wake.push(since);
             return;
         };
         let due = since.max(self.ahead_after(confirmed));
-        if due <= self.now && !self.has_room() {
+        if has_come(due, self.now) && !self.has_room() {
             held.push(Held { kid: pending.kid.clone(), what: What::Activate, waiting: Waiting::Room, since: due });
         }
         wake.push(due);
@@ -357,7 +358,7 @@ impl Course<'_> {
                 let due = self.due(key);
                 let when = match self.ring.pending().map(|pending| pending.state) {
                     Some(State::Pending { confirmed: Some(confirmed) }) => Some(due.max(self.ahead_after(confirmed))),
-                    _ if due <= self.now => None,
+                    _ if has_come(due, self.now) => None,
                     _ => Some(due),
                 };
                 (What::Retire, when)

@@ -6,7 +6,7 @@
 use thiserror::Error;
 
 use super::MAX_KEYS;
-use super::ring::{Cause, Ring, RingKey, State, least_ahead, overlap};
+use super::ring::{Cause, Ring, RingKey, State, has_come, least_ahead, overlap};
 use crate::clock::UnixTime;
 
 /// The rule that a write breaks.
@@ -186,7 +186,7 @@ fn activation(
         Cause::Schedule | Cause::Algorithm | Cause::Request => {
             require(before.active().is_some(), || Unlawful::WrongCause(key.kid.clone()))?;
             let ready = confirmed.map(|confirmed| before.first_after(confirmed, least_ahead));
-            require(ready.is_some_and(|ready| ready <= written), || Unlawful::TooEarly(key.kid.clone()))
+            require(ready.is_some_and(|ready| has_come(ready, written)), || Unlawful::TooEarly(key.kid.clone()))
         }
     }
 }
@@ -202,16 +202,21 @@ fn may_go(before: &Ring, key: &RingKey, after: &Ring) -> Result<(), Unlawful> {
         }
     };
     let due = before.first_after(start, |max_age| overlap(key.longest, max_age));
-    require(due <= after.written, || Unlawful::RemovedTooEarly(key.kid.clone()))
+    require(has_come(due, after.written), || Unlawful::RemovedTooEarly(key.kid.clone()))
 }
 
 /// No write makes the cache time that counts shorter; only time does, once every replica has heard of a shorter one.
 fn max_age(before: &Ring, after: &Ring) -> Result<(), Unlawful> {
     let now = after.written;
+    let is_confirmed = |key: &RingKey| match key.state {
+        State::Pending { confirmed } => confirmed.is_some(),
+        State::Active { .. } => true,
+        State::Retiring { .. } | State::Compromised { .. } => false,
+    };
     let heard = after.keys.iter().any(|key| {
-        let was_confirmed = before.key(&key.kid).is_some_and(|key| key.state != State::Pending { confirmed: None });
-        let is_confirmed = !was_confirmed && key.state != State::Pending { confirmed: None };
-        is_confirmed && after.former_max_age.as_ref().is_some_and(|former| former.newest != key.kid)
+        let was_waiting = before.key(&key.kid).is_some_and(|key| key.state == State::Pending { confirmed: None });
+        let is_later = after.former_max_age.as_ref().is_some_and(|former| former.newest != key.kid);
+        was_waiting && is_later && is_confirmed(key)
     });
     let is_kept = match (&before.former_max_age, &after.former_max_age) {
         (Some(former), Some(later)) if former.newest == later.newest && former.max_age == later.max_age => {

@@ -1,7 +1,13 @@
 //! The life of signing keys: tables of states, documents and schedules, and a simulated cluster under random histories.
 
+mod checks;
+mod cluster;
 mod documents;
+mod histories;
 mod pool;
+mod schedules;
+mod states;
+mod writes;
 
 use std::fmt::{Debug, Display};
 use std::time::Duration;
