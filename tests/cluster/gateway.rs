@@ -9,6 +9,7 @@ mod outage;
 mod replicas;
 mod resources;
 mod secrets;
+mod signing;
 
 use std::process::{Command, Output};
 

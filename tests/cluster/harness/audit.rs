@@ -4,7 +4,7 @@ use std::path::Path;
 
 use serde_json::Value;
 
-/// Every write to our kinds, to Leases, events and `ConfigMap`s that has completed.
+/// Every write to our kinds, to Leases, events, `ConfigMap`s and Secrets that has completed.
 pub(super) const POLICY: &str = "\
 apiVersion: audit.k8s.io/v1
 kind: Policy
@@ -12,7 +12,7 @@ omitStages: [RequestReceived]
 rules:
 - level: Metadata
   verbs: [create, update, patch, delete]
-  resources: [{group: bearward.dev}, {group: coordination.k8s.io}, {group: events.k8s.io}, {group: '', resources: [configmaps]}]
+  resources: [{group: bearward.dev}, {group: coordination.k8s.io}, {group: events.k8s.io}, {group: '', resources: [configmaps, secrets]}]
 - level: None
 ";
 
@@ -25,7 +25,9 @@ pub(crate) struct Write {
     pub(crate) resource: String,
     /// Which object.
     pub(crate) name: String,
-    /// Whether the API server took it.
+    /// What the API server answered.
+    pub(crate) status: u64,
+    /// Whether it took it.
     pub(crate) taken: bool,
 }
 
@@ -39,12 +41,14 @@ pub(super) fn writes(log: &Path, namespace: &str) -> Vec<Write> {
 fn write(event: &Value) -> Write {
     let object = &event["objectRef"];
     let resource = object["resource"].as_str().unwrap();
+    let status = event["responseStatus"]["code"].as_u64().unwrap_or_default();
     Write {
+        status,
         user: event["user"]["username"].as_str().unwrap().to_owned(),
         resource: object["subresource"]
             .as_str()
             .map_or_else(|| resource.to_owned(), |part| format!("{resource}/{part}")),
         name: object["name"].as_str().unwrap_or_default().to_owned(),
-        taken: event["responseStatus"]["code"].as_u64().is_some_and(|code| code < 300),
+        taken: status < 300,
     }
 }

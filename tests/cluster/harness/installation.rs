@@ -65,6 +65,27 @@ impl<'a> Installation<'a> {
         self.bind("bearward-secrets").await;
     }
 
+    /// Lets it read the Secrets that the namespace offers, and keep signing keys there.
+    pub(crate) async fn issues(&self) {
+        self.consent().await;
+        self.bind("bearward-issue").await;
+        self.bind("bearward-signing").await;
+    }
+
+    /// Lets it serve another namespace than its own, and issue tokens there.
+    pub(crate) async fn joins(&self, space: &Namespace) {
+        self.bind("bearward-signing").await;
+        let subject = json!({"kind": "ServiceAccount", "name": NAME, "namespace": self.space.name});
+        for role in ["bearward", "bearward-secrets", "bearward-issue"] {
+            space.bind_to(role, &subject).await;
+        }
+    }
+
+    /// Whom the API server takes it for.
+    pub(crate) fn user(&self) -> String {
+        format!("system:serviceaccount:{}:{NAME}", self.space.name)
+    }
+
     async fn bind(&self, role: &str) {
         let subject = json!({"kind": "ServiceAccount", "name": NAME, "namespace": self.space.name});
         self.space.bind_to(role, &subject).await;

@@ -1,0 +1,132 @@
+//! Every version of a Secret with signing keys, from its beginning.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use bearward::rotation::{Ring, State, successor};
+use bearward::secret::Secret as Bytes;
+use futures_util::StreamExt as _;
+use k8s_openapi::api::core::v1::Secret;
+use kube::api::{Api, WatchEvent, WatchParams};
+use tokio::task::JoinSet;
+
+use super::{Namespace, eventually};
+
+/// The versions of one Secret, in order, without a gap.
+pub(crate) struct History {
+    rings: Arc<Mutex<Rings>>,
+    _watch: JoinSet<()>,
+}
+
+/// Rings in order, each with the keys whose private half was there.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Rings(Vec<(Ring, BTreeSet<String>)>);
+
+impl History {
+    /// Begins before the Secret does.
+    pub(crate) async fn of(space: &Namespace, name: &str) -> Self {
+        let api: Api<Secret> = Api::namespaced(space.admin.clone(), &space.name);
+        let rings = Arc::<Mutex<Rings>>::default();
+        let (taken, name) = (Arc::clone(&rings), name.to_owned());
+        // From now on, and after a break from where it was: nothing may be missed.
+        let mut version = api.list_metadata(&Default::default()).await.unwrap().metadata.resource_version.unwrap();
+        let mut watch = JoinSet::new();
+        watch.spawn(async move {
+            loop {
+                let parameters = WatchParams::default().fields(&format!("metadata.name={name}"));
+                let Ok(stream) = api.watch(&parameters, &version).await else {
+                    tokio::time::sleep(Duration::from_millis(100)).await;
+                    continue;
+                };
+                let mut stream = std::pin::pin!(stream);
+                while let Some(event) = stream.next().await {
+                    match event {
+                        Ok(WatchEvent::Added(secret) | WatchEvent::Modified(secret)) => {
+                            version = secret.metadata.resource_version.clone().unwrap();
+                            taken.lock().unwrap_or_else(PoisonError::into_inner).0.push(read(secret));
+                        }
+                        Ok(WatchEvent::Deleted(secret)) => version = secret.metadata.resource_version.unwrap(),
+                        Ok(WatchEvent::Bookmark(_)) => {}
+                        Ok(WatchEvent::Error(error)) => panic!("{error:?}"),
+                        Err(_) => break,
+                    }
+                }
+            }
+        });
+        Self { rings, _watch: watch }
+    }
+
+    /// Waits until the rings so far meet a condition.
+    pub(crate) async fn until(&self, what: &str, limit: Duration, condition: impl Fn(&Rings) -> bool) {
+        eventually(what, limit, async || condition(&self.rings()).then_some(())).await;
+    }
+
+    /// How often a key became active.
+    pub(crate) fn activations(&self) -> usize {
+        self.rings().activations()
+    }
+
+    /// How often a step was taken.
+    pub(crate) fn steps(&self, step: &str) -> usize {
+        self.rings().steps(step)
+    }
+
+    /// The key that signs.
+    pub(crate) fn active(&self) -> String {
+        self.rings().0.last().unwrap().0.active().unwrap().kid.to_string()
+    }
+
+    /// Every version is a legal successor of the one before, and private halves are where they belong.
+    pub(crate) fn assert_lawful(&self) {
+        let Rings(rings) = self.rings();
+        assert!(rings.len() > 2, "{}", rings.len());
+        let mut before = None;
+        for (ring, halves) in &rings {
+            if before.is_none_or(|before| before != ring) {
+                assert_eq!(successor(before, ring), Ok(()), "{before:?}\n{ring:?}");
+            }
+            let expected: BTreeSet<String> = ring.with_private_half().map(|key| key.kid.to_string()).collect();
+            assert_eq!(*halves, expected);
+            before = Some(ring);
+        }
+    }
+
+    fn rings(&self) -> Rings {
+        self.rings.lock().unwrap_or_else(PoisonError::into_inner).clone()
+    }
+}
+
+impl Rings {
+    /// How often a key became active.
+    pub(crate) fn activations(&self) -> usize {
+        let active = self.0.iter().filter_map(|(ring, _)| ring.active()).map(|key| key.kid.clone());
+        active.collect::<BTreeSet<_>>().len()
+    }
+
+    /// How often a step was taken: `Activate`, `Confirm`, `Settle` or `Remove`.
+    pub(crate) fn steps(&self, step: &str) -> usize {
+        let pairs = self.0.windows(2).map(|pair| (&pair[0].0, &pair[1].0));
+        pairs.map(|(before, after)| count(step, before, after)).sum()
+    }
+}
+
+fn count(step: &str, before: &Ring, after: &Ring) -> usize {
+    let state = |ring: &Ring, kid: &str| ring.key(kid).map(|key| key.state);
+    let moved = before.keys.iter().filter(|key| match (step, key.state, state(after, &key.kid)) {
+        ("Activate", State::Pending { .. }, Some(State::Active { .. })) => true,
+        ("Confirm", State::Pending { confirmed: None }, Some(State::Pending { confirmed: Some(_) })) => true,
+        ("Settle", State::Retiring { settled: None, .. }, Some(State::Retiring { settled: Some(_), .. })) => true,
+        ("Remove", _, None) => true,
+        _ => false,
+    });
+    moved.count()
+}
+
+fn read(secret: Secret) -> (Ring, BTreeSet<String>) {
+    let data: BTreeMap<String, Bytes> =
+        secret.data.unwrap().into_iter().map(|(name, bytes)| (name, Bytes::new(bytes.0))).collect();
+    let ring = Ring::parse(data["ring.json"].expose()).unwrap();
+    let halves = data.keys().filter_map(|name| name.strip_suffix(".key")).map(str::to_owned).collect();
+    (ring, halves)
+}
