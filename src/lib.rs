@@ -19,6 +19,7 @@ pub mod name;
 pub mod operate;
 pub mod proxy;
 pub mod resources;
+pub mod rotation;
 pub mod run;
 pub mod secret;
 pub mod simulate;
