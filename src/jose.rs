@@ -37,6 +37,7 @@ mod token;
 mod verified;
 
 pub use algorithm::{Algorithm, Family};
+pub(crate) use api_key::checksum;
 pub use api_key::{ApiKey, ApiKeyRecord, ApiKeySet, InvalidApiKey, NewApiKey, NoRandomness};
 pub use claims::{Claims, VerifiedBy};
 pub use expectation::{Expectation, Profile, Terms, UnsafeExpectation};
