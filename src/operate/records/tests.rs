@@ -13,7 +13,7 @@ use serde_json::json;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpListener;
 
-use super::{LIMIT, Place, Records, SHARDS, name, shard, shard_of, start};
+use super::{LIMIT, Place, QUEUE, Records, SHARDS, name, shard, shard_of, start};
 use crate::clock::{Clock, ManualClock, UnixTime};
 use crate::store::table::{Table, Write};
 use crate::store::{MAX_KEY, MAX_VALUE, Store as _, StoreError};
@@ -143,6 +143,18 @@ async fn an_api_server_that_does_not_answer_makes_the_store_unavailable_after_tw
     drop(tasks);
     tokio::task::yield_now().await;
     assert_eq!(store.get("a").await, Err(StoreError::Unavailable("the store has ended".to_owned())));
+}
+
+#[tokio::test]
+async fn what_comes_beyond_the_queue_of_an_object_is_refused_at_once() {
+    let (_listener, _time, _tasks, store) = on_a_socket().await;
+    let mut waiting: Vec<_> = (0..QUEUE).map(|_| store.get("a")).collect();
+    assert!(waiting.iter_mut().all(|get| get.as_mut().now_or_never().is_none()));
+    let refused = Err(StoreError::Unavailable("too many requests wait".to_owned()));
+    assert_eq!(store.get("a").now_or_never(), Some(refused));
+    let mut elsewhere = store.get("");
+    assert_ne!(shard_of(""), shard_of("a"));
+    assert!(elsewhere.as_mut().now_or_never().is_none(), "another object has its own queue");
 }
 
 #[tokio::test]

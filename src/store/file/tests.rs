@@ -1,6 +1,7 @@
 //! What a folder holds after every kind of end.
 
 use std::fs::{self, OpenOptions, Permissions};
+use std::io::ErrorKind;
 use std::os::unix::fs::PermissionsExt as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
@@ -8,14 +9,15 @@ use std::task::{Context, Poll, Wake, Waker};
 use std::time::Duration;
 
 use bytes::Bytes;
+use futures_util::FutureExt as _;
 use tempfile::TempDir;
 use tokio::sync::oneshot;
 
 use super::journal::Journal;
-use super::{BOUNDS, FileStore, OpenError, Put, Writer, line, look_at};
+use super::{BOUNDS, FileStore, OpenError, Put, QUEUE, TOGETHER, Writer, line, look_at};
 use crate::clock::{Clock, ManualClock, UnixTime};
 use crate::store::table::{Bounds, Table, Write};
-use crate::store::{MAX_KEY, MAX_VALUE, Store, StoreError, Version};
+use crate::store::{Answer, MAX_KEY, MAX_VALUE, Store, StoreError, Version};
 
 const NOW: UnixTime = UnixTime::from_secs(1_000);
 const END: UnixTime = UnixTime::from_secs(2_000);
@@ -215,7 +217,7 @@ fn a_folder_that_cannot_be_made_is_said() {
     let folder = tempfile::tempdir().unwrap();
     let clock = Clock::manual(Arc::new(ManualClock::new(NOW)));
     fs::write(folder.path().join("file"), "").unwrap();
-    for (path, kind) in [("a/b", std::io::ErrorKind::NotFound), ("file", std::io::ErrorKind::NotADirectory)] {
+    for (path, kind) in [("a/b", ErrorKind::NotFound), ("file", ErrorKind::NotADirectory)] {
         match FileStore::open(&folder.path().join(path), clock.clone()) {
             Err(OpenError::Io { kind: found, .. }) => assert_eq!(found, kind, "{path}"),
             Err(other) => panic!("{path}: {other}"),
@@ -253,30 +255,57 @@ fn a_full_store_takes_changes_but_no_new_record_until_one_has_ended() {
 }
 
 #[test]
-fn a_full_disk_refuses_writes_keeps_what_was_answered_and_mends_itself() {
-    let place = Place::new();
-    let mut writer = place.writer(BOUNDS);
-    let first = write(&mut writer, &[("a", "1", None)]).remove(0).unwrap();
-    let before = fs::read(place.journal()).unwrap();
-    // A device that has no room, and of which nothing can be cut off.
-    writer.journal.file = OpenOptions::new().read(true).append(true).open("/dev/full").unwrap();
-    let refused = StoreError::Unavailable("cannot be written: no storage space".to_owned());
-    assert_eq!(write(&mut writer, &[("a", "2", Some(first)), ("b", "1", None)]), [Err(refused.clone()), Err(refused)]);
-    assert_eq!(fs::read(place.journal()).unwrap(), before);
-    assert_eq!(writer.shown.lock().unwrap().get("a", NOW).unwrap().version, first);
-    assert_eq!(writer.shown.lock().unwrap().get("b", NOW), None);
+fn a_disk_that_is_full_or_fails_refuses_writes_keeps_what_was_answered_and_mends_itself() {
+    // One has no room, and nothing can be cut off of it; of the other one nothing can be brought to the disk.
+    for (device, kind) in [("/dev/full", ErrorKind::StorageFull), ("/dev/null", ErrorKind::InvalidInput)] {
+        let place = Place::new();
+        let mut writer = place.writer(BOUNDS);
+        let first = write(&mut writer, &[("a", "1", None)]).remove(0).unwrap();
+        let before = fs::read(place.journal()).unwrap();
+        writer.journal.file = OpenOptions::new().read(true).append(true).open(device).unwrap();
+        let refused = StoreError::Unavailable(format!("cannot be written: {kind}"));
+        let answers = write(&mut writer, &[("a", "2", Some(first)), ("b", "1", None)]);
+        assert_eq!(answers, [Err(refused.clone()), Err(refused)], "{device}");
+        assert_eq!(fs::read(place.journal()).unwrap(), before, "{device}");
+        assert_eq!(writer.shown.lock().unwrap().get("a", NOW).unwrap().version, first, "{device}");
+        assert_eq!(writer.shown.lock().unwrap().get("b", NOW), None, "{device}");
 
-    // A journal that is in doubt is not added to before it was written anew, for which there is no room yet.
-    let obstacle = place.path().join("records.journal.new");
-    fs::create_dir(&obstacle).unwrap();
-    assert!(matches!(write(&mut writer, &[("b", "1", None)])[0], Err(StoreError::Unavailable(_))));
-    fs::remove_dir(&obstacle).unwrap();
-    let second = write(&mut writer, &[("a", "3", Some(first))]).remove(0).unwrap();
-    assert!(second > first);
-    drop(writer);
-    let writer = place.writer(BOUNDS);
-    assert_eq!(writer.table.get("a", NOW).unwrap().version, second);
-    assert_eq!(writer.table.get("b", NOW), None);
+        // A journal that is in doubt is not added to before it was written anew, for which there is no room yet.
+        let obstacle = place.path().join("records.journal.new");
+        fs::create_dir(&obstacle).unwrap();
+        assert!(matches!(write(&mut writer, &[("b", "1", None)])[0], Err(StoreError::Unavailable(_))), "{device}");
+        fs::remove_dir(&obstacle).unwrap();
+        let second = write(&mut writer, &[("a", "3", Some(first))]).remove(0).unwrap();
+        assert!(second > first, "{device}");
+        drop(writer);
+        let writer = place.writer(BOUNDS);
+        assert_eq!(writer.table.get("a", NOW).unwrap().version, second, "{device}");
+        assert_eq!(writer.table.get("b", NOW), None, "{device}");
+    }
+}
+
+#[test]
+fn writes_beyond_the_queue_are_refused_at_once_and_those_in_it_are_done() {
+    let place = Place::new();
+    let store = place.open().unwrap();
+    let keys: Vec<String> = (0..2 * (QUEUE + TOGETHER)).map(|number| number.to_string()).collect();
+    let mut puts: Vec<_> = keys.iter().map(|key| store.put(key, Bytes::new(), None, END)).collect();
+    let mut refused = 0;
+    // The thread cannot show what it has written, so it takes no more.
+    let held = store.shown.lock().unwrap();
+    puts.retain_mut(|put| match put.as_mut().now_or_never() {
+        Some(answer) => {
+            assert_eq!(answer, Err(StoreError::Unavailable("too many writes wait".to_owned())));
+            refused += 1;
+            false
+        }
+        None => true,
+    });
+    drop(held);
+    assert!(refused >= QUEUE && puts.len() >= QUEUE, "{refused} refused, {} wait", puts.len());
+    for mut put in puts {
+        assert!(wait(&mut put).is_ok());
+    }
 }
 
 #[test]
@@ -351,13 +380,16 @@ async fn of_two_who_replace_one_version_one_succeeds() {
 fn a_write_can_be_waited_for_without_any_runtime() {
     let place = Place::new();
     let store = place.open().unwrap();
-    let mut written = store.put("a", Bytes::from_static(b"1"), None, END);
+    assert!(wait(&mut store.put("a", Bytes::from_static(b"1"), None, END)).is_ok());
+}
+
+/// Waits on this thread alone.
+fn wait<T>(answer: &mut Answer<'_, T>) -> Result<T, StoreError> {
     let waker: Waker = Arc::new(Parked(std::thread::current())).into();
     let mut context = Context::from_waker(&waker);
     loop {
-        if let Poll::Ready(answer) = written.as_mut().poll(&mut context) {
-            assert!(answer.is_ok());
-            return;
+        if let Poll::Ready(answer) = answer.as_mut().poll(&mut context) {
+            return answer;
         }
         std::thread::park();
     }
