@@ -22,6 +22,7 @@ use crate::clock::UnixTime;
 
 pub use generate::{NewApiKey, NoRandomness};
 pub use record::{ApiKeyRecord, InvalidApiKey};
+pub(super) use record::{format_hash, is_plain_secret as is_plain_api_key, parse_hash};
 
 /// What every key begins with.
 const PREFIX: &str = "bw_";
