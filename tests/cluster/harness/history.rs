@@ -8,7 +8,7 @@ use bearward::rotation::{Ring, State, successor};
 use bearward::secret::Secret as Bytes;
 use futures_util::StreamExt as _;
 use k8s_openapi::api::core::v1::Secret;
-use kube::api::{Api, WatchEvent, WatchParams};
+use kube::api::{Api, ListParams, WatchEvent, WatchParams};
 use tokio::task::JoinSet;
 
 use super::{Namespace, eventually};
@@ -30,7 +30,7 @@ impl History {
         let rings = Arc::<Mutex<Rings>>::default();
         let (taken, name) = (Arc::clone(&rings), name.to_owned());
         // From now on, and after a break from where it was: nothing may be missed.
-        let mut version = api.list_metadata(&Default::default()).await.unwrap().metadata.resource_version.unwrap();
+        let mut version = api.list_metadata(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
         let mut watch = JoinSet::new();
         watch.spawn(async move {
             loop {
@@ -113,12 +113,21 @@ impl Rings {
 
 fn count(step: &str, before: &Ring, after: &Ring) -> usize {
     let state = |ring: &Ring, kid: &str| ring.key(kid).map(|key| key.state);
-    let moved = before.keys.iter().filter(|key| match (step, key.state, state(after, &key.kid)) {
-        ("Activate", State::Pending { .. }, Some(State::Active { .. })) => true,
-        ("Confirm", State::Pending { confirmed: None }, Some(State::Pending { confirmed: Some(_) })) => true,
-        ("Settle", State::Retiring { settled: None, .. }, Some(State::Retiring { settled: Some(_), .. })) => true,
-        ("Remove", _, None) => true,
-        _ => false,
+    let moved = before.keys.iter().filter(|key| {
+        let after = state(after, &key.kid);
+        match step {
+            "Activate" => key.is_pending() && matches!(after, Some(State::Active { .. })),
+            "Confirm" => {
+                key.state == State::Pending { confirmed: None }
+                    && matches!(after, Some(State::Pending { confirmed: Some(_) }))
+            }
+            "Settle" => {
+                matches!(key.state, State::Retiring { settled: None, .. })
+                    && matches!(after, Some(State::Retiring { settled: Some(_), .. }))
+            }
+            "Remove" => after.is_none(),
+            other => panic!("there is no step {other}"),
+        }
     });
     moved.count()
 }

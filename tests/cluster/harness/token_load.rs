@@ -163,7 +163,7 @@ impl Shared {
             let reply = sender.send_request(request).await.map_err(|error| error.to_string())?;
             let status = reply.status().as_u16();
             let body = reply.into_body().collect().await.map_err(|error| error.to_string())?.to_bytes();
-            let body = String::from_utf8_lossy(&body).into_owned();
+            let body = String::from_utf8(body.to_vec()).map_err(|error| error.to_string())?;
             let answer: serde_json::Value = serde_json::from_str(&body).unwrap_or_default();
             answer["access_token"].as_str().map(str::to_owned).ok_or_else(|| format!("{status} {body}"))
         };
