@@ -225,8 +225,8 @@ async fn a_compromised_key_is_refused_within_a_second_and_its_secret_is_made_aga
     let (history, load) = issuing(plane, &space, &replicas).await;
     history.until("the next key is confirmed", ROTATION, |rings| rings.steps("Confirm") > 0).await;
     let token = load.token().await;
-    let tally = load.stop().await;
-    assert!(tally.refused.is_empty(), "{:?}", tally.refused);
+    let made = load.stop().await;
+    assert!(made.refused.is_empty(), "{:?}", made.refused);
     let kid = history.active();
     let run = |arguments: &[&str]| {
         let mut command = Command::new(env!("CARGO_BIN_EXE_bearward"));
@@ -245,12 +245,12 @@ async fn a_compromised_key_is_refused_within_a_second_and_its_secret_is_made_aga
     succeeded(plane.kubectl(User::ADMIN, &["delete", "secret", "shop-keys", "--namespace", &space.name]));
     eventually("it is said", LIMIT, async || finding(&space, "KeysLost").await).await;
     eventually("another key signs", LIMIT, async || token.renew(replicas["a"].http).await.then_some(())).await;
-    let signs = eventually("status shows the key", LIMIT, async || {
+    let signing = eventually("status shows the key", LIMIT, async || {
         let policy = space.read("TokenPolicy", "shop").await;
         policy.data["status"]["signing"]["kid"].as_str().map(str::to_owned)
     })
     .await;
     let table = succeeded(plane.kubectl(User::ADMIN, &["get", "tp", "shop", "--namespace", &space.name]));
-    let (titles, line) = table.split_once('\n').unwrap();
-    assert!(titles.contains("SIGNS") && titles.contains("NEXT") && line.contains(&signs), "{table}");
+    let (titles, row) = table.split_once('\n').unwrap();
+    assert!(titles.contains("SIGNS") && titles.contains("NEXT") && row.contains(&signing), "{table}");
 }
