@@ -8,8 +8,8 @@
 //!           any of them ── Compromise ─► Compromised ── Remove ─► (gone) ◄── Remove ─────────── Retiring
 //! ```
 //!
-//! [`step`] says what to do next and when to ask again; [`Ring::apply`] does it; [`successor`] holds every write to the
-//! rules, whoever made it; [`reconcile`] mends what a backup brought back. All follow from the ring, the schedule, what the
+//! [`step()`] says what to do next and when to ask again; [`Ring::apply`] does it; [`successor()`] holds every write to the
+//! rules, whoever made it; [`reconcile()`] mends what a backup brought back. All follow from the ring, the schedule, what the
 //! replicas say and the time alone, so whoever leads next goes on where the last one stopped.
 //!
 //! Not here: private keys (the ring has public halves only; whoever drives it makes the keys and destroys them), where the
