@@ -6,18 +6,23 @@
 //!                                 select: the one key that the token may have been signed with
 //!                                 signature, last, because it costs ten times all the rest
 //! text ─ ApiKey::parse ─► ApiKey ─ ApiKeySet::verify(key, now) ─► Verified<Claims>
+//! text ─ Proof::verify(text, terms, now) ─► Proof               that its sender holds a key (DPoP)
+//! text ─ Token::parse ─► Token ─ Assertion::verify(…) ─► Assertion      that a client is who it says
 //! ```
 //!
 //! Strict by default: RFC 7515, 7517, 7518, 7519, 8725 and 9068, and where they leave a choice, the safer one. Every
 //! refusal is a [`Reason`], which goes to logs and metrics and never to the client.
 //!
-//! Not here: fetching key sets, caching what was verified, sender constraint, revocation and the answer to the client.
+//! Not here: fetching key sets, caching what was verified, memory of what was used once, revocation and the answer to the
+//! client.
 
 mod algorithm;
 mod api_key;
+mod assertion;
 mod base64url;
 mod check;
 mod claims;
+mod client_secret;
 mod expectation;
 mod fingerprint;
 mod header;
@@ -25,6 +30,7 @@ mod json;
 mod jwk;
 mod key;
 mod key_set;
+mod proof;
 mod reason;
 mod scopes;
 mod seal;
@@ -38,15 +44,18 @@ mod verified;
 
 pub use algorithm::{Algorithm, Family};
 pub use api_key::{ApiKey, ApiKeyRecord, ApiKeySet, InvalidApiKey, NewApiKey, NoRandomness};
+pub use assertion::{Assertion, AssertionTerms};
 pub use claims::{Claims, VerifiedBy};
+pub use client_secret::{ClientSecret, ClientSecretRecord, InvalidClientSecret, NewClientSecret};
 pub use expectation::{Expectation, Profile, Terms, UnsafeExpectation};
 pub use fingerprint::{Fingerprint, FingerprintKey, TokenHash};
 pub use jwk::SkipReason;
 pub use key::{KeyIdentity, VerificationKey, WeakKey};
 pub use key_set::{KeySet, KeySetError, SkippedKey};
+pub use proof::{Proof, ProofFault, ProofTerms, ProofWindow, TargetUri};
 pub use reason::Reason;
 pub use scopes::Scopes;
-pub use seal::SealKey;
+pub use seal::{MAX_SEALED_BYTES, SealKey};
 pub use sign::{SigningKey, SigningKeyError};
 pub use thumbprint::Thumbprint;
 pub use token::{MAX_TOKEN_BYTES, Token};

@@ -2,8 +2,10 @@
 
 mod board;
 mod failing_sources;
+mod replays;
 #[cfg(test)]
 mod tests;
 
 pub use board::{Board, Revision, Standing};
 pub use failing_sources::{FailingSources, Source};
+pub use replays::{ReplayError, Replays};

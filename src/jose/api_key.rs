@@ -5,7 +5,7 @@
 //! no security: it tells a mistyped or cut key from an unknown one before any look-up, and lets scanners of source code
 //! recognise a leaked key with hardly a false alarm.
 
-mod checksum;
+pub(super) mod checksum;
 mod generate;
 mod record;
 #[cfg(test)]
@@ -22,6 +22,7 @@ use crate::clock::UnixTime;
 
 pub use generate::{NewApiKey, NoRandomness};
 pub use record::{ApiKeyRecord, InvalidApiKey};
+pub(super) use record::{format_hash, is_plain_secret as is_plain_api_key, parse_hash};
 
 /// What every key begins with.
 const PREFIX: &str = "bw_";

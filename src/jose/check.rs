@@ -114,7 +114,7 @@ pub(super) fn audience_matches(audience: &Value, expectation: &Expectation) -> b
 }
 
 /// A media type with `application/` left out, as RFC 7515, section 4.1.9, has it.
-fn media_type(typ: &str) -> &str {
+pub(super) fn media_type(typ: &str) -> &str {
     const PREFIX: &str = "application/";
     match typ.split_at_checked(PREFIX.len()) {
         Some((prefix, rest)) if prefix.eq_ignore_ascii_case(PREFIX) => rest,

@@ -26,8 +26,10 @@ pub(super) struct Header {
     pub(super) algorithm: Algorithm,
     pub(super) kid: Option<String>,
     pub(super) typ: Option<String>,
-    /// Whether it brings a key or says where to fetch one. Neither is ever looked at; a strict profile refuses it.
+    /// Whether it brings a key or says where to fetch one. No token is judged by either; a strict profile refuses it.
     pub(super) bears_key: bool,
+    /// The key that it brings (RFC 7515, section 4.1.3), for DPoP proofs alone: no other token is verified by it.
+    pub(super) jwk: Option<Value>,
 }
 
 impl Header {
@@ -53,6 +55,7 @@ impl Header {
             bears_key: KEY_BEARING.iter().any(|name| members.contains_key(*name)),
             kid: text(&mut members, "kid")?,
             typ: text(&mut members, "typ")?,
+            jwk: members.remove("jwk"),
         })
     }
 }

@@ -22,6 +22,8 @@ const MAX_KEYS: usize = 256;
 pub struct KeySet {
     /// Sorted by `kid`, then thumbprint; no `kid` is there twice.
     keys: Arc<[VerificationKey]>,
+    /// Sorted.
+    revoked: Arc<[Box<str>]>,
     content_hash: [u8; 32],
 }
 
@@ -90,24 +92,43 @@ impl KeySet {
 
     fn new(mut keys: Vec<VerificationKey>) -> Self {
         keys.sort_by(|one, other| one.identity().cmp(other.identity()));
-        let mut context = Context::new(&SHA256);
-        for key in &keys {
-            // Each part ends where the next begins: a kid has a length, a thumbprint is of one size, names are words.
-            let kid = key.kid().map_or_else(|| "-".to_owned(), |kid| format!("{}:{kid}", kid.len()));
-            context.update(kid.as_bytes());
-            context.update(key.thumbprint().as_bytes());
-            key.algorithms().for_each(|algorithm| context.update(algorithm.as_str().as_bytes()));
-        }
-        Self { keys: keys.into(), content_hash: array(context.finish().as_ref()) }
+        let content_hash = content_hash(&keys, &[]);
+        Self { keys: keys.into(), revoked: Arc::default(), content_hash }
+    }
+
+    /// The same set with these keys marked as compromised, besides those that are marked already. A token that names one
+    /// of them, or was signed by one that is still in the set under whatever name, is refused as
+    /// [`Reason::KeyRevoked`]; and what was verified under the set before is not what is verified under this one. As many
+    /// are kept as are given: the caller bounds them.
+    #[must_use]
+    pub fn revoking(self, kids: impl IntoIterator<Item = Box<str>>) -> Self {
+        let mut revoked: Vec<Box<str>> = self.revoked.iter().cloned().chain(kids).collect();
+        revoked.sort_unstable();
+        revoked.dedup();
+        let content_hash = content_hash(&self.keys, &revoked);
+        Self { keys: self.keys, revoked: revoked.into(), content_hash }
     }
 
     /// The one key that may have signed the token. Looked for in this set only, by the exact `kid`; without one, only if
     /// a single key fits (RFC 7515, section 4.1.4, leaves it open). A shared secret has no name, so a token's is ignored.
     pub fn select(&self, token: &Token<'_>, expectation: &Expectation) -> Result<&VerificationKey, Reason> {
+        self.choose(token, expectation.algorithms())
+    }
+
+    /// The same, for tokens that no `accept` entry judges.
+    pub(super) fn choose(&self, token: &Token<'_>, algorithms: &[Algorithm]) -> Result<&VerificationKey, Reason> {
         let algorithm = token.algorithm();
-        if !expectation.algorithms().contains(&algorithm) {
+        if !algorithms.contains(&algorithm) {
             return Err(Reason::AlgNotAllowed);
         }
+        if token.kid().is_some_and(|kid| self.has_revoked(kid)) {
+            return Err(Reason::KeyRevoked);
+        }
+        let key = self.fitting(token, algorithm)?;
+        if self.is_revoked(key) { Err(Reason::KeyRevoked) } else { Ok(key) }
+    }
+
+    fn fitting(&self, token: &Token<'_>, algorithm: Algorithm) -> Result<&VerificationKey, Reason> {
         let named = match (token.kid(), &*self.keys) {
             (_, [only]) if only.is_shared() => Some(only),
             (Some(kid), _) => Some(self.find(kid).ok_or(Reason::UnknownKid)?),
@@ -117,7 +138,13 @@ impl KeySet {
             Some(key) if key.fits(algorithm) => Ok(key),
             Some(_) => Err(Reason::AlgKeyMismatch),
             None => {
-                let mut fitting = self.keys.iter().filter(|key| key.fits(algorithm));
+                // One that is revoked is left for the case that no other is there: it must not make the choice unclear.
+                let fits = |key: &&VerificationKey| key.fits(algorithm);
+                let sound = |key: &&VerificationKey| fits(key) && !self.is_revoked(key);
+                let mut fitting = self.keys.iter().filter(sound).peekable();
+                if fitting.peek().is_none() {
+                    return self.keys.iter().find(fits).ok_or(Reason::UnknownKid);
+                }
                 match (fitting.next(), fitting.next()) {
                     (None, _) => Err(Reason::UnknownKid),
                     (Some(key), None) => Ok(key),
@@ -125,6 +152,16 @@ impl KeySet {
                 }
             }
         }
+    }
+
+    fn has_revoked(&self, kid: &str) -> bool {
+        self.revoked.binary_search_by(|revoked| (**revoked).cmp(kid)).is_ok()
+    }
+
+    /// Whether the key is marked by its name, or by the name that follows from the key.
+    fn is_revoked(&self, key: &VerificationKey) -> bool {
+        !self.revoked.is_empty()
+            && (key.kid().is_some_and(|kid| self.has_revoked(kid)) || self.has_revoked(&key.thumbprint().to_string()))
     }
 
     /// The key of this `kid`.
@@ -148,11 +185,27 @@ impl KeySet {
         self.keys.is_empty()
     }
 
-    /// Equal for sets of the same usable keys under the same names, in whatever order and with whatever else they were
-    /// written.
+    /// Equal for sets of the same usable keys under the same names, with the same ones marked as compromised, in whatever
+    /// order and with whatever else they were written.
     pub const fn content_hash(&self) -> &[u8; 32] {
         &self.content_hash
     }
+}
+
+fn content_hash(keys: &[VerificationKey], revoked: &[Box<str>]) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    for key in keys {
+        // Each part ends where the next begins: a kid has a length, a thumbprint is of one size, names are words.
+        let kid = key.kid().map_or_else(|| "-".to_owned(), |kid| format!("{}:{kid}", kid.len()));
+        context.update(kid.as_bytes());
+        context.update(key.thumbprint().as_bytes());
+        key.algorithms().for_each(|algorithm| context.update(algorithm.as_str().as_bytes()));
+    }
+    for kid in revoked {
+        // No key begins with this.
+        context.update(format!("!{}:{kid}", kid.len()).as_bytes());
+    }
+    array(context.finish().as_ref())
 }
 
 /// Leaves out every usable key whose `kid` another usable key has too. A key that is unusable anyway, say one for

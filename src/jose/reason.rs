@@ -43,6 +43,7 @@ reasons! {
     AlgNotAllowed "alg_not_allowed" "the algorithm is none, unknown, or not allowed for this issuer",
     AlgKeyMismatch "alg_key_mismatch" "the key is not one for the token's algorithm",
     UnknownKid "unknown_kid" "the issuer has no usable key of this id",
+    KeyRevoked "key_revoked" "the token names a key that was marked as compromised",
     KidMissing "kid_missing" "the token names no key and several would fit",
     BadSignature "bad_signature" "the signature is not that of the key over this header and these claims",
     CritUnsupported "crit_unsupported" "the token demands an extension that is not supported",
@@ -61,12 +62,15 @@ reasons! {
     IssUnknown "iss_unknown" "the issuer is another than the one expected",
     AudInvalid "aud_invalid" "the audience is missing or neither a string nor an array",
     AudMismatch "aud_mismatch" "the token is meant for another audience",
-    SubInvalid "sub_invalid" "the subject is empty, too long, or has control characters",
+    SubInvalid "sub_invalid" "the subject is empty, too long, or has control characters; or a client asserts another than itself",
     BoundAsBearer "bound_as_bearer" "the token is bound to a key or certificate, and came as a plain bearer token",
     CnfUnsupported "cnf_unsupported" "the token is bound by a method that is not supported",
     KeyChecksum "key_checksum" "the API key's checksum is wrong: it was mistyped or cut",
     KeyUnknown "key_unknown" "there is no such API key",
     KeyExpired "key_expired" "the API key has expired or is not valid yet",
+    ClientSecretMalformed "client_secret_malformed" "a client's secret is not of its form, or its checksum is wrong",
+    ClientSecretWrong "client_secret_wrong" "a client's secret is not the one that is known",
+    ClientSecretExpired "client_secret_expired" "a client's secret has expired",
 }
 
 impl fmt::Display for Reason {

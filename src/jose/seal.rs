@@ -7,10 +7,13 @@
 //! Sealing hides; the signature inside is what makes a token good. So whoever finds out a seal can read tokens, and can
 //! make none.
 
+#[cfg(test)]
+mod tests;
+
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
 use zeroize::Zeroizing;
 
-use super::{NoRandomness, base64url};
+use super::{MAX_TOKEN_BYTES, NoRandomness, base64url};
 use crate::secret::Secret;
 
 /// How a sealed token begins: no JWT begins so, since its header is a JSON object.
@@ -21,6 +24,12 @@ const KEY_BYTES: usize = 32;
 
 /// Bytes of a nonce.
 const NONCE_BYTES: usize = 12;
+
+/// Bytes of a tag.
+const TAG_BYTES: usize = 16;
+
+/// The largest sealed token that is looked at, in bytes: room for the largest signed one ([`MAX_TOKEN_BYTES`]).
+pub const MAX_SEALED_BYTES: usize = PREFIX.len() + ((NONCE_BYTES + MAX_TOKEN_BYTES + TAG_BYTES) * 4).div_ceil(3);
 
 /// What seals tokens, and opens them again.
 pub struct SealKey(RandomizedNonceKey);
@@ -36,12 +45,13 @@ impl SealKey {
 
     /// The bytes of a key that nobody has.
     pub fn generate(random: &dyn aws_lc_rs::rand::SecureRandom) -> Result<Secret, NoRandomness> {
-        let mut bytes = vec![0; KEY_BYTES];
-        random.fill(&mut bytes).map_err(|_| NoRandomness)?;
-        Ok(Secret::new(bytes))
+        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+        random.fill(bytes.as_mut_slice()).map_err(|_| NoRandomness)?;
+        Ok(Secret::new(bytes.to_vec()))
     }
 
-    /// The opaque form of a signed token.
+    /// The opaque form of a signed token, of [`MAX_TOKEN_BYTES`] at most: a longer one is sealed too, but never opened.
+    /// Each time another text.
     pub fn seal(&self, token: &str) -> Result<String, NoRandomness> {
         let mut sealed = token.as_bytes().to_vec();
         let nonce = self.0.seal_in_place_append_tag(Aad::from(PREFIX), &mut sealed).map_err(|_| NoRandomness)?;
@@ -50,8 +60,12 @@ impl SealKey {
         Ok(format!("{PREFIX}{}", base64url::encode(bytes)))
     }
 
-    /// The signed token inside; `None` if it was sealed by another key, or was changed.
+    /// The signed token inside; `None` if it was sealed by another key, was changed, or is longer than
+    /// [`MAX_SEALED_BYTES`]. It has one spelling: what opens is byte for byte what was sealed.
     pub fn open(&self, text: &str) -> Option<Zeroizing<String>> {
+        if text.len() > MAX_SEALED_BYTES {
+            return None;
+        }
         let mut bytes = Zeroizing::new(base64url::decode(text.strip_prefix(PREFIX)?)?);
         let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_BYTES)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;

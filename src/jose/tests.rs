@@ -11,6 +11,7 @@ mod keys;
 mod mint;
 mod privacy;
 mod properties;
+mod revoked_keys;
 mod rsa_padding;
 mod scopes;
 mod signatures;

@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 
 use bearward::finding::Code;
-use bearward::jose::Reason;
+use bearward::jose::{ProofFault, Reason};
 use bearward::telemetry::{Cause, Ending};
 
 use crate::assert_file;
@@ -30,7 +30,15 @@ const OF_CREDENTIALS: &str = "\
 ## Credentials
 
 A client is never told these: it gets one and the same answer, 401 with the code `invalid_token`, for whatever is wrong
-inside a token. Only `malformed_credentials` is a 400 with the code `invalid_request`.
+inside a token. Only `malformed_credentials` is a 400 with the code `invalid_request`. What a client of an issuer shows
+for itself, a secret or an assertion, is refused with `invalid_client` (RFC 6749, section 5.2).
+
+";
+
+const OF_PROOFS: &str = "\
+## Proofs
+
+Why a DPoP proof was refused (RFC 9449, section 4.3). A client is told `invalid_dpop_proof`, whichever it is.
 
 ";
 
@@ -70,6 +78,10 @@ fn every_reason_is_explained() {
     for reason in Reason::ALL {
         writeln!(text, "| `{reason}` | {} |", reason.meaning()).unwrap();
     }
+    write!(text, "\n{OF_PROOFS}| reason | meaning |\n|---|---|\n").unwrap();
+    for fault in ProofFault::ALL {
+        writeln!(text, "| `{fault}` | {} |", fault.meaning()).unwrap();
+    }
     write!(text, "\n{OF_ENDINGS}| reason | meaning |\n|---|---|\n").unwrap();
     for ending in Ending::ALL {
         writeln!(text, "| `{}` | {} |", ending.as_str(), ending.meaning()).unwrap();
@@ -80,6 +92,7 @@ fn every_reason_is_explained() {
 #[test]
 fn a_word_of_the_log_has_one_meaning() {
     let refused = Reason::ALL.iter().map(|reason| reason.as_str()).chain(Cause::ALL.iter().map(|cause| cause.as_str()));
+    let refused = refused.chain(ProofFault::ALL.iter().map(|fault| fault.as_str()));
     let words: Vec<_> = refused.chain(Code::ALL.iter().map(|code| code.as_str())).collect();
     for (place, word) in words.iter().enumerate() {
         assert!(!words[..place].contains(word), "{word} is declared twice");

@@ -1,14 +1,14 @@
-//! The checksum of an API key: CRC-32 (ISO 3309, as in zip and Ethernet) as six digits of base 62.
+//! The checksum of an API key, and of a client's secret: CRC-32 (ISO 3309, as in zip and Ethernet) as six digits of base 62.
 
 /// How many digits it has: 62⁶ is more than 2³².
-pub(super) const LENGTH: usize = 6;
+pub(in crate::jose) const LENGTH: usize = 6;
 /// The digits in order of value.
 pub(super) const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz";
 /// The polynomial, its bits reversed.
 const POLYNOMIAL: u32 = 0xEDB8_8320;
 
 /// The checksum of everything before it, most significant digit first.
-pub(super) fn of(text: &str) -> String {
+pub(in crate::jose) fn of(text: &str) -> String {
     let mut rest = crc32(text.as_bytes());
     let mut digits = [0; LENGTH];
     for digit in digits.iter_mut().rev() {

@@ -154,19 +154,20 @@ impl<'d> Members<'d> {
 }
 
 /// Whether a word of the value is a key, be it a mistyped one, or as long as a bare secret and of its alphabet.
-fn is_plain_secret(text: &str) -> bool {
+pub(in crate::jose) fn is_plain_secret(text: &str) -> bool {
     let is_bare = |word: &str| word.len() == SECRET_LENGTH && word.bytes().all(|byte| byte.is_ascii_alphanumeric());
     let is_key = |word: &str| matches!(ApiKey::parse(word), Ok(_) | Err(Reason::KeyChecksum));
     text.split_ascii_whitespace().any(|word| is_bare(word) || is_key(word))
 }
 
 /// `sha256:` and the hash in lower-case hexadecimal, as `sha256sum` prints it.
-pub(super) fn format_hash(hash: &[u8; 32]) -> String {
+pub(in crate::jose) fn format_hash(hash: &[u8; 32]) -> String {
     let digits: Vec<String> = hash.iter().map(|byte| format!("{byte:02x}")).collect();
     [HASH_PREFIX, &digits.concat()].concat()
 }
 
-fn parse_hash(text: &str) -> Option<[u8; 32]> {
+/// The hash that such a text says, if it is one.
+pub(in crate::jose) fn parse_hash(text: &str) -> Option<[u8; 32]> {
     let digits = text.strip_prefix(HASH_PREFIX).filter(|digits| digits.len() == 64 && digits.is_ascii())?;
     let mut hash = [0; 32];
     for (byte, pair) in hash.iter_mut().zip(digits.as_bytes().chunks_exact(2)) {

@@ -2,7 +2,7 @@
 
 use super::assert_rows;
 use super::mint::{ES256, Issuer, Json, RSA, claims, judge, now, terms_for};
-use crate::jose::{Algorithm, Expectation, Family, SigningKey, SigningKeyError, SkipReason, Token, base64url};
+use crate::jose::{Algorithm, Expectation, Family, Reason, SigningKey, SigningKeyError, SkipReason, Token, base64url};
 use crate::secret::Secret;
 
 fn from_jwk(jwk: &Json, otherwise: Option<Algorithm>) -> Result<Algorithm, SigningKeyError> {
@@ -98,6 +98,34 @@ fn a_key_survives_pkcs_8_and_keeps_its_name() {
         let token = again.sign("at+jwt", &serde_json::from_str(&claims().text()).unwrap()).unwrap();
         let issuer = Issuer::with_key(key);
         assert_eq!(judge(&token, &issuer.keys, terms_for(&[algorithm.as_str()])), Ok(()), "{algorithm}");
+    }
+}
+
+#[test]
+fn a_key_is_published_and_signs_under_the_name_that_was_asked_for() {
+    let asymmetric = Algorithm::ALL.into_iter().filter(|algorithm| algorithm.family() != Family::Hmac);
+    for algorithm in asymmetric {
+        let is_rsa = [Family::RsaPkcs1, Family::RsaPss].contains(&algorithm.family());
+        let made = || {
+            if is_rsa {
+                SigningKey::from_pkcs8(&RSA.key.to_pkcs8().unwrap(), algorithm)
+            } else {
+                SigningKey::generate(algorithm)
+            }
+        };
+        let issuer = Issuer::with_key(made().unwrap());
+        let name = algorithm.as_str();
+        assert_eq!(issuer.key.public_jwk().unwrap()["alg"], name);
+        let token = issuer.key.sign("at+jwt", &serde_json::from_str(&claims().text()).unwrap()).unwrap();
+        assert_eq!(Token::parse(&token).unwrap().algorithm(), algorithm);
+        assert_eq!(judge(&token, &issuer.keys, terms_for(&[name])), Ok(()), "{name}");
+        for other in Algorithm::ALL.into_iter().filter(|other| *other != algorithm) {
+            assert_eq!(
+                judge(&token, &issuer.keys, terms_for(&[other.as_str()])),
+                Err(Reason::AlgNotAllowed),
+                "{name}, {other}"
+            );
+        }
     }
 }
 

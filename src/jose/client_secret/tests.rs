@@ -1,0 +1,1 @@
+//! Which secrets of clients are taken, and what is kept of them.

@@ -1,0 +1,1 @@
+//! What is first, and what is remembered.
