@@ -22,6 +22,7 @@ mod cells;
 mod chain;
 mod compiler;
 mod identity;
+mod issuers;
 mod known;
 mod linker;
 mod models;
@@ -33,6 +34,7 @@ mod retired;
 mod routes;
 mod secrets;
 mod services;
+mod signing;
 #[cfg(test)]
 mod tests;
 mod unit;
@@ -53,6 +55,7 @@ pub use oracle::oracle;
 use crate::finding::Finding;
 use crate::name::{Bytes, ObjectKey};
 use crate::resources::{DnsName, KeySource, Scope, Verdict, Version};
+use crate::rotation::Plans;
 use crate::snapshot::{Endpoints, KeyCell, Snapshot, Timeouts};
 
 /// What an installation decides for all its resources.
@@ -105,6 +108,8 @@ pub struct Compiled {
     pub scope_findings: Vec<Finding>,
     /// The cells that others fill; the same as before if none came or went.
     pub wanted: Arc<Wanted>,
+    /// Whose signing keys rotate, and when; the same as before if nothing in it changed.
+    pub plans: Plans,
     /// As of when each scope is in the snapshot.
     pub versions: BTreeMap<Scope, Version>,
     /// What had to be done.

@@ -17,6 +17,7 @@
 
 mod action;
 mod document;
+mod plan;
 mod public_half;
 mod reconcile;
 mod replicas;
@@ -32,6 +33,7 @@ use std::time::Duration;
 
 pub use action::{Action, NotApplicable, Role};
 pub use document::RingError;
+pub use plan::{Plan, Plans};
 pub use public_half::{PublicHalf, UnfitPublicHalf};
 pub use reconcile::reconcile;
 pub use replicas::{Replicas, Report};
@@ -39,7 +41,7 @@ pub use ring::{Cause, FormerMaxAge, Ring, RingKey, State};
 pub use schedule::{Schedule, ScheduleError, Times};
 pub use step::{Held, Next, Step, Waiting, What, step};
 pub use successor::{Unlawful, successor};
-pub use wishes::Wishes;
+pub use wishes::{COMPROMISED, DESPITE, ROTATE, Wishes};
 
 /// From a write to every replica whose watch is live.
 pub const PUSH: Duration = Duration::from_secs(1);

@@ -3,6 +3,7 @@
 mod agreement;
 mod edges;
 mod hosts;
+mod issuing;
 mod keys;
 mod models;
 mod refusals;

@@ -92,6 +92,20 @@ codes! {
         => "See the reason in the message; tokens of this issuer get 503 until a fetch succeeds.",
     IssuerMismatch: "The discovery document names another issuer."
         => "Set issuer to exactly what the document says, or correct the URL.",
+    KeysPending: "The issuer has no key yet that may sign."
+        => "Nothing, if bearward runs with a leader that may write Secrets: it makes the keys; until then issuing answers 503.",
+    DuplicateIssuer: "Another, older policy is the same issuer, or keeps its keys in the same Secret."
+        => "Give this one another issuer and Secret of its own, or remove one of the two; the older one is in force.",
+    SigningKeyUnusable: "A key that should sign cannot be used."
+        => "Put a private key for the algorithm of issue into the Secret, as PKCS #8 or as a JWK.",
+    RotationHeld: "Signing keys do not rotate on time, because something is waited for."
+        => "See the message for what; the key of before signs on meanwhile.",
+    KeysNotWritable: "Signing keys cannot be kept, so they do not rotate."
+        => "Do as the message says; keys that are there go on signing.",
+    KeysLost: "The Secret with the signing keys is gone."
+        => "Find out who deleted it; new keys are made, and what the old ones signed stays valid.",
+    KeysRestored: "The Secret with the signing keys was older than what was known."
+        => "Do not restore it from a backup.",
     HeaderReserved: "The header may not be set or removed by a resource."
         => "Use another header; hop-by-hop and framing headers belong to the connection.",
 }

@@ -1,4 +1,5 @@
-//! What the world outside said of something that resources name: key sets that were fetched, names that were resolved.
+//! What the world outside said of something that resources name: key sets that were fetched, names that were resolved,
+//! keys that were rotated.
 //!
 //! The keys and addresses themselves go into cells of the snapshot. A report carries only what its users should know, so
 //! that it becomes a finding on the objects that name the source, by the same way as every other finding.
@@ -6,6 +7,7 @@
 use std::sync::Arc;
 
 use crate::finding::{Code, Severity};
+use crate::name::ObjectKey;
 
 /// Where a key set comes from. Two policies that name the same source share it.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -41,6 +43,8 @@ pub enum ReportKey {
     Keys(KeySource),
     /// The addresses of a name.
     Name(DnsName),
+    /// The signing keys of this policy, by whoever rotates them.
+    Signing(ObjectKey),
 }
 
 /// One thing that a report says; the object and field are those of whoever names the source.

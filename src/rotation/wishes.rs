@@ -5,6 +5,15 @@ use std::sync::Arc;
 
 use super::{MAX_WORD, Ring};
 
+/// The annotation that asks for a rotation, once for each new word.
+pub const ROTATE: &str = "bearward.dev/rotate-keys";
+
+/// The annotation with the pods that are not waited for, with commas between them.
+pub const DESPITE: &str = "bearward.dev/despite";
+
+/// The annotation with the keys that are compromised, with commas between them.
+pub const COMPROMISED: &str = "bearward.dev/compromised-keys";
+
 /// What the policy's annotations ask for.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Wishes {
@@ -17,6 +26,17 @@ pub struct Wishes {
 }
 
 impl Wishes {
+    /// Reads the annotations of a policy.
+    pub fn read<'t>(annotation: impl Fn(&str) -> Option<&'t str>) -> Self {
+        let words =
+            |name| annotation(name).into_iter().flat_map(|text| text.split([',', ' '])).filter(|w| !w.is_empty());
+        Self {
+            rotate: annotation(ROTATE).map(str::trim).filter(|word| !word.is_empty()).map(Into::into),
+            despite: words(DESPITE).map(Into::into).collect(),
+            compromised: words(COMPROMISED).map(Into::into).collect(),
+        }
+    }
+
     /// The request that this ring has not answered yet.
     pub(super) fn unanswered(&self, ring: &Ring) -> Option<&str> {
         let word = self.rotate.as_deref()?;

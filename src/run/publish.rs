@@ -115,7 +115,7 @@ impl Publisher {
         if self.is_stopped_by(&compiled) {
             return;
         }
-        let Compiled { snapshot, verdicts, scope_findings, wanted, versions, work } = compiled;
+        let Compiled { snapshot, verdicts, scope_findings, wanted, plans: _, versions, work } = compiled;
         let id = snapshot.id;
         self.outlets.teller.tell(&verdicts, &scope_findings);
         self.want(&wanted);

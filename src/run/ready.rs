@@ -71,5 +71,6 @@ fn name(key: &ReportKey) -> Arc<str> {
             KeyPlace::Url(url) => format!("key set {url}").into(),
         },
         ReportKey::Name(name) => format!("name {}", name.host).into(),
+        ReportKey::Signing(policy) => format!("signing keys of {policy}").into(),
     }
 }
