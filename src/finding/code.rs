@@ -93,7 +93,7 @@ codes! {
     IssuerMismatch: "The discovery document names another issuer."
         => "Set issuer to exactly what the document says, or correct the URL.",
     KeysPending: "The issuer has no key yet that may sign."
-        => "Nothing, if bearward runs with a leader that may write Secrets: it makes the keys; until then issuing answers 503.",
+        => "Nothing in a cluster: the leader makes the keys. With files, give serve a folder for them with --state.",
     DuplicateIssuer: "Another, older policy is the same issuer, or keeps its keys in the same Secret."
         => "Give this one another issuer and Secret of its own, or remove one of the two; the older one is in force.",
     SigningKeyUnusable: "A key that should sign cannot be used."
