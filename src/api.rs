@@ -13,6 +13,7 @@ mod api_route;
 mod auth;
 mod backend;
 pub mod crd;
+mod issue;
 mod jwt;
 mod matching;
 mod model_backend;
@@ -28,11 +29,18 @@ pub use api_route::{ApiRoute, ApiRouteSpec, Protocol, RouteRule, Timeouts, Upstr
 pub use auth::{Anonymous, Auth, ClaimMatch, TokenRule};
 pub use backend::Backend;
 pub use crd::{crd, crd_yaml, crds};
+pub use issue::{
+    Client, ClientKeys, DpopMode, Grant, Issue, Issued, Public, Refresh, Rotation, SigningAlgorithm, Subject,
+    TokenFormat,
+};
 pub use jwt::{Algorithm, Discovery, Jwt, Keys, Profile};
 pub use matching::{HeaderMatch, Match, PathMatch, PathMatchType};
 pub use model_backend::{Credentials, ModelBackend, ModelBackendSpec, Provider};
 pub use references::{LocalRef, SecretKeyRef, ServiceRef};
-pub use status::{ApiRouteStatus, Condition, ConditionStatus, PolicyStatus, StatusFinding};
+pub use status::{
+    ApiRouteStatus, Condition, ConditionStatus, IssuerKey, ModelBackendStatus, Signing, StatusFinding,
+    TokenPolicyStatus,
+};
 pub use token_policy::{
     ApiKeys, ClaimHeader, CredentialForwarding, Entry, Forward, Identity, KeyLocation, LabelSelector, TokenPolicy,
     TokenPolicySpec,

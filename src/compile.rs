@@ -22,6 +22,7 @@ mod cells;
 mod chain;
 mod compiler;
 mod identity;
+mod issuers;
 mod known;
 mod linker;
 mod models;
@@ -33,6 +34,7 @@ mod retired;
 mod routes;
 mod secrets;
 mod services;
+mod signing;
 #[cfg(test)]
 mod tests;
 mod unit;

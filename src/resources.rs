@@ -24,4 +24,4 @@ pub use references::{Lookup, Reader, Reading};
 pub use report::{DnsName, KeyPlace, KeySource, Report, ReportFinding, ReportKey};
 pub use scope::Scope;
 pub use store::{Resources, Update};
-pub use verdict::{Read, Verdict};
+pub use verdict::{Read, SigningKeyState, Verdict};

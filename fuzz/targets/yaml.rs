@@ -33,7 +33,7 @@ fuzz_target!(|data: &str| {
                 None => verdicts.remove(&key),
             };
         }
-        let (_, expected) = oracle(&settings, compiler.resources());
+        let (_, expected, _) = oracle(&settings, compiler.resources());
         assert!(
             verdicts.iter().map(|(key, verdict)| (key, &**verdict)).eq(&expected),
             "compiled step by step: {verdicts:#?}, from nothing: {expected:#?}"

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use super::auth::Auth;
 use super::references::SecretKeyRef;
 use super::schema::{LABEL, URL, without_description};
-use super::status::PolicyStatus;
+use super::status::ModelBackendStatus;
 
 /// An AI model provider, and who may use it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -20,7 +20,7 @@ use super::status::PolicyStatus;
     category = "bearward",
     shortname = "mb",
     derive = "PartialEq",
-    status = "PolicyStatus"
+    status = "ModelBackendStatus"
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct ModelBackendSpec {

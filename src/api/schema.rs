@@ -25,6 +25,16 @@ pub(super) const PATH: &str = r"^/([-A-Za-z0-9._~!$&'()*+,;=:@/]|%[0-9A-Fa-f]{2}
 /// A URL to send requests to or to fetch from: no user information, no fragment.
 pub(super) const URL: &str = r"^https?://[-A-Za-z0-9._~\[\]:]+(/[-A-Za-z0-9._~!$&'()*+,;=:@/%?]*)?$";
 
+/// The URL of an issuer as tokens have it: a host in lower case and a path that has no other form, since its segments are
+/// of unreserved characters (RFC 3986, section 2.3) and none is only dots.
+pub(super) const ISSUER_URL: &str = concat!(
+    r"^https?://[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?(\.[a-z0-9]([-a-z0-9]{0,61}[a-z0-9])?)*(:[1-9][0-9]{0,4})?",
+    r"(/[.]*[-A-Za-z0-9_~][-A-Za-z0-9._~]*)*$",
+);
+
+/// The id of a client: visible ASCII, but for `|` and `:`, which part it from what stands beside it.
+pub(super) const CLIENT_ID: &str = r"^[!-9;-{}~]+$";
+
 /// The name of a header: RFC 9110, section 5.1.
 pub(super) const HEADER_NAME: &str = r"^[-A-Za-z0-9!#$%&'*+.^_`|~]+$";
 
@@ -60,6 +70,12 @@ pub(super) fn at_least_one(members: &[&str]) -> Rule {
 /// error where a time is longer than 292 years.
 pub(super) fn not_zero() -> Rule {
     Rule::new("self.matches('[1-9]')").message("a time of zero lets nothing through")
+}
+
+/// The rule of a time that has bounds.
+pub(super) fn between(least: &str, most: &str) -> Rule {
+    Rule::new(format!("duration(self) >= duration('{least}') && duration(self) <= duration('{most}')"))
+        .message(format!("at least {least}, at most {most}").as_str())
 }
 
 /// A member whose name CEL reserves is spelled with underscores around it there.

@@ -37,17 +37,96 @@ pub struct ApiRouteStatus {
     pub refusing_rules: Option<i32>,
 }
 
-/// What became of a TokenPolicy or a ModelBackend.
+/// What became of a TokenPolicy.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase")]
-pub struct PolicyStatus {
+pub struct TokenPolicyStatus {
     /// The `metadata.generation` that this status is about. When it is older than the object's, the status is too.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(range(min = 0))]
     pub observed_generation: Option<i64>,
     /// `Accepted`: the object is well-formed and ours. `ResolvedRefs`: everything that it names exists and may be used.
-    /// `Programmed`: every ready replica enforces this generation and all that it refers to. `Hardened`, of a
-    /// TokenPolicy: no choice in it is weaker than it has to be; where it is false, the message says what is.
+    /// `Programmed`: every ready replica enforces this generation and all that it refers to. `Hardened`:
+    /// no choice in it is weaker than it has to be; where it is false, the message says what is.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 8))]
+    #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]
+    pub conditions: Vec<Condition>,
+    /// What is wrong with the object, in the order of its fields; the first 256.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 256))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub findings: Vec<StatusFinding>,
+    /// How many findings there are beyond those listed. Absent when all are.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub more_findings: Option<i32>,
+    /// How many rules refer to the object.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub routes: Option<i32>,
+    /// The key that signs, of a policy that issues tokens. Absent while none does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub signing: Option<Signing>,
+    /// The keys of a policy that issues tokens: the one that signs first, then the next, then those of before.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[schemars(length(max = 16))]
+    #[x_kube(merge_strategy = ListMerge::Atomic)]
+    pub keys: Vec<IssuerKey>,
+}
+
+/// The key that signs.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Signing {
+    /// Its id, as tokens and the key set have it.
+    #[schemars(length(max = 64))]
+    pub kid: String,
+    /// What it signs by.
+    #[schemars(length(max = 16))]
+    pub algorithm: String,
+    /// Since when it signs, as RFC 3339 has times. Absent for a key of the user's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), extend("format" = "date-time"))]
+    pub since: Option<String>,
+    /// What happens to it next, and when.
+    #[schemars(length(max = 256))]
+    pub next: String,
+}
+
+/// One key of an issuer.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct IssuerKey {
+    /// Its id, as tokens and the key set have it.
+    #[schemars(length(max = 64))]
+    pub kid: String,
+    /// What it signs by.
+    #[schemars(length(max = 16))]
+    pub algorithm: String,
+    /// `Pending`: published, and signs next. `Active`: signs. `Retiring`: published, and signs no more. `Compromised`: not
+    /// published, and its tokens are refused. `Published`: a key of the user's own that does not sign.
+    #[schemars(length(max = 16))]
+    pub state: String,
+    /// Since when it is in this state, as RFC 3339 has times. Absent for a key of the user's own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(length(max = 64), extend("format" = "date-time"))]
+    pub since: Option<String>,
+    /// What happens to it next, and when.
+    #[schemars(length(max = 256))]
+    pub next: String,
+}
+
+/// What became of a ModelBackend.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ModelBackendStatus {
+    /// The `metadata.generation` that this status is about. When it is older than the object's, the status is too.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schemars(range(min = 0))]
+    pub observed_generation: Option<i64>,
+    /// `Accepted`: the object is well-formed and ours. `ResolvedRefs`: everything that it names exists and may be used.
+    /// `Programmed`: every ready replica enforces this generation and all that it refers to.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["type".to_owned()]))]

@@ -6,9 +6,10 @@ use kube::{CustomResource, KubeSchema};
 use schemars::JsonSchema;
 use serde::{Deserialize, Serialize};
 
+use super::issue::{Issue, Issued};
 use super::jwt::Jwt;
 use super::schema::{HEADER_NAME, LABEL, VISIBLE, exactly_one, label_map, without_description};
-use super::status::PolicyStatus;
+use super::status::TokenPolicyStatus;
 
 /// Which tokens are genuine, whose they are, and what upstreams learn of them.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, CustomResource, KubeSchema)]
@@ -22,9 +23,18 @@ use super::status::PolicyStatus;
     category = "bearward",
     shortname = "tp",
     derive = "PartialEq",
-    status = "PolicyStatus"
+    status = "TokenPolicyStatus"
 )]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[x_kube(
+    validation = Rule::new("has(self.issue) || !self.accept.exists(e, has(e.issued))")
+        .message("an entry issued takes what issue signs, so it needs issue"),
+    validation = Rule::new(concat!(
+        "!has(self.issue) || self.accept.all(e, !has(e.issued) || !has(e.issued.audiences) || ",
+        "e.issued.audiences.all(a, a in self.issue.audiences))"
+    ))
+    .message("the audiences of an entry issued are among those of issue"),
+)]
 pub struct TokenPolicySpec {
     /// The installation that enforces this object; every other leaves it alone. When unset, `bearward`.
     /// Example: `internal`.
@@ -44,6 +54,10 @@ pub struct TokenPolicySpec {
     /// Example: `{claims: [{claim: sub, header: x-subject}]}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub forward: Option<Forward>,
+    /// Makes the policy an issuer of tokens as well. When unset, it issues none.
+    /// Example: `{issuer: "https://gw.example.com/shop", audiences: [orders], keysSecretRef: {name: shop-signing-keys}}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issue: Option<Box<Issue>>,
 }
 
 /// Which claims say who called, in the access log.
@@ -79,22 +93,27 @@ pub struct Identity {
     pub team: Option<String>,
 }
 
-/// One kind of token: exactly one of `jwt` and `apiKeys`.
+/// One kind of token: exactly one of `jwt`, `apiKeys` and `issued`.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
-#[x_kube(validation = exactly_one(&["jwt", "apiKeys"]))]
+#[x_kube(validation = exactly_one(&["jwt", "apiKeys", "issued"]))]
 pub struct Entry {
     /// What status, logs and CEL call it; unique in the object. Example: `corp`.
     #[schemars(length(min = 1, max = 63), regex(pattern = LABEL))]
     pub name: String,
-    /// JWTs of one issuer. When unset, `apiKeys` must be set.
+    /// JWTs of one issuer. When unset, `apiKeys` or `issued` must be set.
     /// Example: `{issuer: "https://login.example.com/", audiences: [orders], keys: {discovery: {}}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub jwt: Option<Jwt>,
     /// API keys that `bearward keys generate api-key` made, each in a Secret of the same namespace with the label
-    /// `bearward.dev/use: api-key`. When unset, `jwt` must be set. Example: `{selector: {matchLabels: {team: shop}}}`.
+    /// `bearward.dev/use: api-key`. When unset, `jwt` or `issued` must be set.
+    /// Example: `{selector: {matchLabels: {team: shop}}}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub api_keys: Option<ApiKeys>,
+    /// The tokens that `issue` of this policy signs, sealed ones too. When unset, `jwt` or `apiKeys` must be set.
+    /// Example: `{}`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub issued: Option<Issued>,
 }
 
 /// Which API keys are accepted, and where in a request.

@@ -1,4 +1,4 @@
-//! What several parts of a snapshot share, by what it is: upstreams, the cells of endpoints and keys.
+//! What several parts of a snapshot share, by what it is: upstreams, the cells of endpoints, keys and secrets.
 //!
 //! A cell lives as long as something that is compiled holds it. Whoever is compiled anew takes its cells before the old
 //! form gives them back, so that an edit elsewhere in an object loses no key set and no address.
@@ -10,17 +10,21 @@ use arc_swap::ArcSwap;
 use http::HeaderValue;
 
 use super::Wanted;
+use super::signing;
 use super::unit::{Origin, ServicePort, Url};
 use crate::finding::Code;
 use crate::jose::{Algorithm, KeySet};
 use crate::name::ObjectKey;
 use crate::resources::{DnsName, KeySource, ReportKey};
 use crate::snapshot::{
-    AcceptedApiKeys, AcceptedKeys, AsOf, Endpoints, HostHeader, KeyCell, Protocol, Upstream, UpstreamId,
+    AcceptedApiKeys, AcceptedKeys, AsOf, ClientSecrets, Endpoints, HostHeader, IssuerCell, KeyCell, Protocol, Upstream,
+    UpstreamId,
 };
 
 /// The cell of a set of endpoints.
 type EndpointCell = Arc<ArcSwap<Endpoints>>;
+/// The cell of the secrets of a client.
+pub(super) type ClientSecretCell = Arc<ArcSwap<ClientSecrets>>;
 /// The cell of a set of API keys.
 pub(super) type ApiKeyCell = Arc<ArcSwap<AcceptedApiKeys>>;
 
@@ -33,6 +37,8 @@ pub(super) enum Held {
     SecretKeys(SecretKeys),
     Inline(Arc<str>),
     ApiKeys(Selection),
+    ClientSecret(ObjectKey),
+    Issuer(IssuerSource),
 }
 
 /// A URL target, by all that its upstream depends on.
@@ -68,6 +74,25 @@ pub(super) struct SecretKeys {
 pub(super) struct Selection {
     pub(super) namespace: Arc<str>,
     pub(super) labels: BTreeMap<String, String>,
+}
+
+/// The keys of an issuer: whose they are, and where they are kept. Kept elsewhere they are other keys, so that what was
+/// published of the ones is never mixed with the others.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct IssuerSource {
+    pub(super) policy: ObjectKey,
+    /// The Secrets by name, each with the member where it holds but one key.
+    pub(super) secrets: Box<[SecretMember]>,
+}
+
+/// A Secret by name, and its member where that is named too.
+type SecretMember = (Arc<str>, Option<Arc<str>>);
+
+/// The cells of an issuer: what it signs with and publishes, and what verifies that.
+#[derive(Clone, Debug)]
+pub(super) struct IssuerCells {
+    pub(super) keys: Arc<IssuerCell>,
+    pub(super) accepted: Arc<KeyCell>,
 }
 
 /// Shared things by their key, with the number of those who hold each.
@@ -122,6 +147,8 @@ pub(super) struct Cells {
     secret_keys: Shared<SecretKeys, Arc<KeyCell>>,
     inline: Shared<Arc<str>, Arc<KeyCell>>,
     api_keys: Shared<Selection, ApiKeyCell>,
+    client_secrets: Shared<ObjectKey, ClientSecretCell>,
+    issuers: Shared<IssuerSource, IssuerCells>,
     wanted: Arc<Wanted>,
 }
 
@@ -198,6 +225,22 @@ impl Cells {
             .hold(selection, || Arc::new(ArcSwap::from_pointee(AcceptedApiKeys::Unavailable(Code::KeysUnavailable))))
     }
 
+    /// Holds the secrets of a client, by the Secret that has them; whoever knows it fills them.
+    pub(super) fn hold_client_secret(&mut self, secret: &ObjectKey, held: &mut Vec<Held>) -> ClientSecretCell {
+        held.push(Held::ClientSecret(secret.clone()));
+        self.client_secrets
+            .hold(secret, || Arc::new(ArcSwap::from_pointee(ClientSecrets::Unavailable(Code::SecretNotFound))))
+    }
+
+    /// Holds the keys of an issuer; whoever knows its Secrets fills them.
+    pub(super) fn hold_issuer(&mut self, source: &IssuerSource, held: &mut Vec<Held>) -> IssuerCells {
+        held.push(Held::Issuer(source.clone()));
+        self.issuers.hold(source, || IssuerCells {
+            keys: IssuerCell::new(signing::none(Code::KeysPending)),
+            accepted: KeyCell::new(AcceptedKeys::Unavailable { code: Code::KeysPending, retry: None }),
+        })
+    }
+
     /// Gives back what was held.
     pub(super) fn release(&mut self, held: Vec<Held>) {
         for held in held {
@@ -223,6 +266,12 @@ impl Cells {
                 }
                 Held::ApiKeys(selection) => {
                     self.api_keys.release(&selection);
+                }
+                Held::ClientSecret(secret) => {
+                    self.client_secrets.release(&secret);
+                }
+                Held::Issuer(source) => {
+                    self.issuers.release(&source);
                 }
             }
         }
@@ -253,7 +302,8 @@ impl Cells {
         match source {
             ReportKey::Keys(source) => self.sources.get(source).is_some(),
             ReportKey::Name(name) => self.names.get(name).is_some(),
-            ReportKey::Signing(_) => true,
+            // Keys that rotate are no cell's: their policy wants the report.
+            ReportKey::Signing(_) => false,
         }
     }
 
@@ -269,6 +319,7 @@ impl Cells {
     }
 }
 
-fn unavailable() -> Arc<KeyCell> {
+/// Keys that nobody has yet.
+pub(super) fn unavailable() -> Arc<KeyCell> {
     KeyCell::new(AcceptedKeys::Unavailable { code: Code::KeysUnavailable, retry: None })
 }

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::cells::{Cells, Held};
 use super::chain::RuleNode;
 use super::identity::IdentityNames;
+use super::issuers::{IssuerClaims, IssuersInForce, Standing};
 use super::known::{Known, Models, Policies, Ports};
 use super::linker::Linker;
 use super::models::{self, ModelNode};
@@ -17,7 +18,7 @@ use super::policies::PolicyNode;
 use super::retired::Retired;
 use super::routes::RouteNode;
 use super::services;
-use super::unit::{self, Expressions, ModelUnit, PolicyUnit, RouteUnit, Unit};
+use super::unit::{self, Expressions, IssuerClaim, ModelUnit, PolicyUnit, RouteUnit, Unit};
 use super::users::Users;
 use super::verdicts::{self, World};
 use super::{Compiled, Settings, Work};
@@ -38,6 +39,8 @@ pub struct Compiler {
     routes: BTreeMap<ObjectKey, RouteNode>,
     users: Users,
     ownership: Ownership,
+    claims: IssuerClaims,
+    issuers: IssuersInForce,
     linker: Linker,
     identity: IdentityNames,
     verdicts: BTreeMap<ObjectKey, Arc<Verdict>>,
@@ -77,6 +80,8 @@ impl Compiler {
             routes: BTreeMap::new(),
             users: Users::default(),
             ownership: Ownership::default(),
+            claims: IssuerClaims::default(),
+            issuers: IssuersInForce::default(),
             linker: Linker::default(),
             identity: IdentityNames::default(),
             verdicts: BTreeMap::new(),
@@ -134,7 +139,7 @@ impl Compiler {
             verdicts,
             scope_findings: self.resources.scope_findings(),
             wanted,
-            plans: Arc::default(),
+            plans: self.issuers.plans(),
             versions: self.resources.versions(),
             work: round.work,
         }
@@ -172,6 +177,7 @@ impl Compiler {
             round.judged.insert(key.clone());
             match (key.kind, unit) {
                 (Kind::TokenPolicy, Some(Unit::Policy(unit))) => {
+                    self.claim_issuer(&key, unit.claim.as_deref(), round);
                     round.new_policies.insert(key, Some(unit));
                 }
                 (Kind::ModelBackend, Some(Unit::Model(unit))) => {
@@ -179,6 +185,7 @@ impl Compiler {
                 }
                 (Kind::ApiRoute, Some(Unit::Route(unit))) => self.take_route(key, unit, round),
                 (Kind::TokenPolicy, _) => {
+                    self.claim_issuer(&key, None, round);
                     round.new_policies.insert(key, None);
                 }
                 (Kind::ModelBackend, _) => {
@@ -189,6 +196,7 @@ impl Compiler {
                 }
             }
         }
+        self.settle_hosts(round);
         self.collect_marks(round);
     }
 
@@ -239,18 +247,63 @@ impl Compiler {
         };
         let (before, now) = (claims(before), claims(now));
         for (host, age) in now.iter().filter(|claim| !before.contains(claim)) {
-            self.ownership.claim(host, &key.namespace, age, key);
+            self.ownership.claim(host, age, key);
         }
         for (host, age) in before.iter().filter(|claim| !now.contains(claim)) {
-            self.ownership.withdraw(host, &key.namespace, age);
+            self.ownership.withdraw(host, age, key);
         }
+    }
+
+    /// A policy claims to be this issuer, instead of what it claimed before.
+    fn claim_issuer(&mut self, key: &ObjectKey, now: Option<&IssuerClaim>, round: &mut Round) {
+        let before = self.policies.get(key).and_then(|node| node.claim.as_deref());
+        if before == now {
+            return;
+        }
+        round.policies.extend(self.claims.replace(key, before, now));
+        let host = |claim: Option<&IssuerClaim>| claim.map(|claim| (claim.pattern(), claim.age.clone()));
+        let (before, now) = (host(before), host(now));
+        if before != now {
+            if let Some((host, age)) = now {
+                self.ownership.claim(&host, &age, key);
+            }
+            if let Some((host, age)) = before {
+                self.ownership.withdraw(&host, &age, key);
+            }
+        }
+        round.policies.insert(key.clone());
+    }
+
+    /// Judges the claims to hosts again, now that all of this round are made.
+    fn settle_hosts(&mut self, round: &mut Round) {
+        for key in self.ownership.settle() {
+            if key.kind == Kind::TokenPolicy {
+                round.policies.insert(key);
+            } else {
+                round.placements.insert(key);
+            }
+        }
+    }
+
+    /// Whether a policy is the issuer that it says it is.
+    fn standing(&self, key: &ObjectKey) -> Standing {
+        let Some(claim) = self.policies.get(key).and_then(|node| node.claim.as_deref()) else {
+            return Standing::Issuer;
+        };
+        self.claims.standing(key, claim, self.ownership.lost_to(&claim.pattern(), &key.namespace))
     }
 
     /// Gives cells back, and forgets the ports that nobody holds any more.
     fn release(&mut self, held: Vec<Held>) {
         let ports = held.iter().filter_map(|held| match held {
             Held::Port(port) => Some(port.clone()),
-            Held::Url(_) | Held::Source(_) | Held::SecretKeys(_) | Held::Inline(_) | Held::ApiKeys(_) => None,
+            Held::Url(_)
+            | Held::Source(_)
+            | Held::SecretKeys(_)
+            | Held::Inline(_)
+            | Held::ApiKeys(_)
+            | Held::ClientSecret(_)
+            | Held::Issuer(_) => None,
         });
         let ports: Vec<_> = ports.collect();
         self.cells.release(held);
@@ -297,12 +350,12 @@ impl Compiler {
             let headers = now.as_ref().map(|node| node.identity_headers.as_slice()).unwrap_or_default();
             let headers_before = before.as_ref().map(|node| node.identity_headers.as_slice()).unwrap_or_default();
             self.identity.replace(headers_before, headers);
-            match now {
-                Some(node) => {
-                    self.policies.insert(key.clone(), node);
-                    round.policies.insert(key.clone());
-                }
-                None => self.resources.forget(&Reader::Object(key.clone())),
+            if let Some(node) = now {
+                self.policies.insert(key.clone(), node);
+                round.policies.insert(key.clone());
+            } else {
+                self.resources.forget(&Reader::Object(key.clone()));
+                self.issuers.replace(&key, None);
             }
             if let Some(before) = before {
                 self.release(before.held);
@@ -310,10 +363,12 @@ impl Compiler {
             self.resources.recompiled(&key);
         }
         for key in std::mem::take(&mut round.policies) {
+            let standing = self.standing(&key);
             let Some(node) = self.policies.get_mut(&key) else { continue };
             let mut reading = self.resources.reading();
-            node.fill(&key, &mut reading, &self.settings, &mut self.retired);
+            node.fill(&key, &mut reading, &self.settings, &mut self.retired, &standing);
             let log = reading.into_log();
+            self.issuers.replace(&key, node.issuer());
             if !node.filled.named.is_empty() {
                 self.users.collect(&key, &mut round.judged);
             }
@@ -430,7 +485,6 @@ impl Compiler {
     }
 
     fn link(&mut self, round: &mut Round) {
-        round.placements.extend(self.ownership.settle());
         for key in std::mem::take(&mut round.placements) {
             let Some(node) = self.routes.get_mut(&key) else { continue };
             let (placements, unowned) = node.link(&key, |host| self.ownership.lost_to(host, &key.namespace));
@@ -487,11 +541,14 @@ impl Compiler {
         (round.work.hosts, round.work.shards) = (touched.len(), shards.len());
         let identity_headers = self.identity.headers();
         let is_first = self.snapshot.id == SnapshotId::default();
-        let is_same = touched.is_empty() && Arc::ptr_eq(&identity_headers, &self.snapshot.identity_headers);
+        let issuers = self.issuers.table();
+        let is_same = touched.is_empty()
+            && Arc::ptr_eq(&identity_headers, &self.snapshot.identity_headers)
+            && Arc::ptr_eq(&issuers, &self.snapshot.issuers);
         if is_first || !is_same {
             let id = SnapshotId(self.snapshot.id.0.saturating_add(1));
             let hosts = self.linker.hosts().clone();
-            let snapshot = Arc::new(Snapshot { id, hosts, issuers: Arc::default(), identity_headers });
+            let snapshot = Arc::new(Snapshot { id, hosts, issuers, identity_headers });
             self.retired.snapshot(std::mem::replace(&mut self.snapshot, snapshot));
         }
         Arc::clone(&self.snapshot)
@@ -499,7 +556,11 @@ impl Compiler {
 
     /// What is reported of a source that nobody names any more is for nobody.
     fn forget_reports(&mut self) {
-        let unwanted = self.resources.reported().filter(|key| !self.cells.is_wanted(key));
+        let is_wanted = |key: &ReportKey| match key {
+            ReportKey::Signing(policy) => self.policies.get(policy).is_some_and(|policy| policy.filled.plan.is_some()),
+            ReportKey::Keys(_) | ReportKey::Name(_) => self.cells.is_wanted(key),
+        };
+        let unwanted = self.resources.reported().filter(|key| !is_wanted(key));
         let unwanted: Vec<ReportKey> = unwanted.cloned().collect();
         for key in unwanted {
             self.resources.forget_report(&key);

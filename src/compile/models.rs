@@ -8,7 +8,7 @@ use http::HeaderValue;
 use super::cells::{Cells, Held};
 use super::known::Known;
 use super::notes::{At, Notes, Problem};
-use super::secrets;
+use super::secrets::{self, Use};
 use super::unit::{ModelDraft, ModelUnit};
 use crate::api;
 use crate::finding::{Code, Finding};
@@ -143,7 +143,7 @@ fn credential(
     known: &mut Known<'_>,
 ) -> Result<Arc<HeaderValue>, Problem> {
     known.named.insert(ObjectKey::new(Kind::Secret, Arc::clone(namespace), reference.name.as_str()));
-    let secret = secrets::member(&mut known.reading, namespace, reference, known.settings)?;
+    let secret = secrets::member(&mut known.reading, namespace, reference, Use::Credentials, known.settings)?;
     bearer(secret).ok_or_else(|| {
         let cause =
             format!("member {} of the Secret {} is empty or no text for a header", reference.key, reference.name);

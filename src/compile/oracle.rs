@@ -1,7 +1,7 @@
 //! The same from nothing: what [`super::Compiler`] must arrive at, whatever came before.
 //!
 //! It shares the functions that compile one thing and remembers nothing. Ownership, duplicates, counts and the set of
-//! identity headers are worked out anew by their definitions.
+//! identity headers, and who is which issuer, are worked out anew by their definitions.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -9,6 +9,7 @@ use std::sync::Arc;
 use super::Settings;
 use super::cells::Cells;
 use super::chain::RuleNode;
+use super::issuers::{self, Standing};
 use super::known::{Known, Models, Policies, Ports};
 use super::linker::{Placement, Slot};
 use super::models::{self, ModelNode};
@@ -17,18 +18,20 @@ use super::policies::PolicyNode;
 use super::retired::Retired;
 use super::routes::RouteNode;
 use super::services;
-use super::unit::{self, Expressions, RouteUnit, Unit};
+use super::unit::{self, Expressions, IssuerClaim, RouteUnit, Unit};
 use super::verdicts::{self, World};
 use crate::name::{Kind, ObjectKey, SnapshotId};
 use crate::resources::{Resources, Verdict};
+use crate::rotation::Plans;
 use crate::snapshot::{HostPattern, Hosts, Route, Snapshot};
 use crate::wire::headers::IdentityHeaders;
 
-/// Compiles all of `resources` from nothing: the snapshot, and the verdict on each object of ours.
-pub fn oracle(settings: &Settings, resources: &Resources) -> (Snapshot, BTreeMap<ObjectKey, Verdict>) {
+/// Compiles all of `resources` from nothing: the snapshot, the verdict on each object of ours, and whose keys rotate.
+pub fn oracle(settings: &Settings, resources: &Resources) -> (Snapshot, BTreeMap<ObjectKey, Verdict>, Plans) {
     let mut cells = Cells::default();
     let units = Units::read(settings, resources);
-    let policies = policies(units.policies, settings, resources, &mut cells);
+    let claims = Claims::judge(&units);
+    let policies = policies(units.policies, &claims, settings, resources, &mut cells);
     for unit in units.models.values() {
         models::hold(unit, &mut cells);
     }
@@ -55,7 +58,6 @@ pub fn oracle(settings: &Settings, resources: &Resources) -> (Snapshot, BTreeMap
         let rules = rules.collect();
         routes.insert(key, RouteNode { unit, rules, placements: Vec::new(), unowned: Vec::new(), held: Vec::new() });
     }
-    let claims = Claims::judge(&routes);
     for (key, node) in &mut routes {
         (node.placements, node.unowned) = node.link(key, |host| claims.lost_to(host, &key.namespace));
     }
@@ -68,7 +70,11 @@ pub fn oracle(settings: &Settings, resources: &Resources) -> (Snapshot, BTreeMap
     let verdicts = judge(&routes, &winners, world);
     let headers = policies.values().flat_map(|policy| &policy.identity_headers);
     let identity_headers = Arc::new(IdentityHeaders::new(headers));
-    (Snapshot { id: SnapshotId(1), hosts, issuers: Arc::default(), identity_headers }, verdicts)
+    let issuers = policies.values().filter_map(|policy| Some(policy.issuer()?.0));
+    let issuers = Arc::new(issuers::table(issuers));
+    let plans = policies.iter().filter_map(|(key, policy)| Some((key.clone(), Arc::clone(policy.issuer()?.1?))));
+    let plans = Arc::new(plans.collect());
+    (Snapshot { id: SnapshotId(1), hosts, issuers, identity_headers }, verdicts, plans)
 }
 
 #[derive(Default)]
@@ -97,16 +103,38 @@ impl Units {
 
 fn policies(
     units: BTreeMap<ObjectKey, unit::PolicyUnit>,
+    claims: &Claims,
     settings: &Settings,
     resources: &Resources,
     cells: &mut Cells,
 ) -> Policies {
+    let standings: BTreeMap<ObjectKey, Standing> =
+        units.keys().map(|key| (key.clone(), standing(key, &units, claims))).collect();
     let joined = units.into_iter().map(|(key, unit)| {
         let mut node = PolicyNode::join(unit, &key, cells);
-        node.fill(&key, &mut resources.reading(), settings, &mut Retired::default());
+        let standing = standings.get(&key).unwrap_or(&Standing::Issuer);
+        node.fill(&key, &mut resources.reading(), settings, &mut Retired::default(), standing);
         (key, node)
     });
     joined.collect()
+}
+
+/// Whether a policy is the issuer that it says it is: its namespace has the host, and none that is older says the same.
+fn standing(key: &ObjectKey, units: &BTreeMap<ObjectKey, unit::PolicyUnit>, claims: &Claims) -> Standing {
+    let Some(claim) = units.get(key).and_then(|unit| unit.claim.as_deref()) else { return Standing::Issuer };
+    if let Some(owner) = claims.lost_to(&claim.pattern(), &key.namespace) {
+        return Standing::HostLost(Arc::clone(&claim.host), owner);
+    }
+    let mut others: Vec<(&ObjectKey, &IssuerClaim)> =
+        units.iter().filter_map(|(key, unit)| Some((key, unit.claim.as_deref()?))).collect();
+    others.retain(|(other, it)| other.namespace == key.namespace && it.age < claim.age);
+    others.sort_by_key(|(_, it)| &it.age);
+    let mut same = others.iter().filter(|(_, it)| it.host == claim.host && it.path == claim.path);
+    if let Some((older, _)) = same.next() {
+        return Standing::SameIssuer((*older).clone());
+    }
+    let mut same = others.iter().filter(|(_, it)| it.secret.is_some() && it.secret == claim.secret);
+    same.next().map_or(Standing::Issuer, |(older, _)| Standing::SameSecret((*older).clone()))
 }
 
 fn ports(routes: &BTreeMap<ObjectKey, RouteUnit>, resources: &Resources, cells: &Cells) -> Ports {
@@ -130,7 +158,7 @@ fn known<'a>(
     Known { settings, reading: resources.reading(), policies, models, ports, cells, named: BTreeSet::new() }
 }
 
-/// Every route's claim to every host, the oldest first, with the one that it was lost to.
+/// Every route's and issuer's claim to every host, the oldest first, with the one that it was lost to.
 struct Claims {
     judged: Vec<Judged>,
 }
@@ -143,16 +171,21 @@ struct Judged {
 }
 
 impl Claims {
-    fn judge(routes: &BTreeMap<ObjectKey, RouteNode>) -> Self {
-        let claims = routes.iter().flat_map(|(key, node)| {
-            node.unit.hosts.iter().map(move |(_, pattern)| Judged {
-                age: (node.unit.created, Arc::clone(&node.unit.name)),
+    fn judge(units: &Units) -> Self {
+        let issuers = units.policies.iter().filter_map(|(key, unit)| {
+            let claim = unit.claim.as_deref()?;
+            let namespace = Arc::clone(&key.namespace);
+            Some(Judged { age: claim.age.clone(), pattern: claim.pattern(), namespace, lost_to: None })
+        });
+        let claims = units.routes.iter().flat_map(|(key, unit)| {
+            unit.hosts.iter().map(move |(_, pattern)| Judged {
+                age: (unit.created, Arc::clone(&unit.name)),
                 pattern: pattern.clone(),
                 namespace: Arc::clone(&key.namespace),
                 lost_to: None,
             })
         });
-        let mut claims: Vec<Judged> = claims.collect();
+        let mut claims: Vec<Judged> = claims.chain(issuers).collect();
         claims.sort_by(|one, other| (&one.age, &one.pattern).cmp(&(&other.age, &other.pattern)));
         let mut judged: Vec<Judged> = Vec::with_capacity(claims.len());
         for claim in claims {

@@ -1,7 +1,7 @@
 //! Which namespace owns a host.
 //!
-//! A namespace claims a pattern with every route that names it, and is as old in its claim as the oldest of these routes:
-//! claims of one namespace to one pattern stand and fall together. Two claims overlap if one pattern covers the other.
+//! A namespace claims a pattern with every route that names it and every policy that issues tokens there, and is as old
+//! in its claim as the oldest of these: claims of one namespace to one pattern stand and fall together. Two claims overlap if one pattern covers the other.
 //! Going through all claims by age, a claim is lost if it overlaps an older one of another namespace that was not lost.
 //!
 //! ```text
@@ -20,7 +20,7 @@ use crate::clock::UnixTime;
 use crate::name::ObjectKey;
 use crate::snapshot::HostPattern;
 
-/// How old a route is: when it was created, then `namespace/name`.
+/// How old an object is: when it was created, then `namespace/name`.
 pub(super) type Age = (UnixTime, Arc<str>);
 
 /// A claim that was lost, and to whom.
@@ -57,13 +57,14 @@ enum Scope {
 /// One namespace's claim to one pattern.
 #[derive(Debug, Default)]
 struct Claimant {
-    routes: BTreeMap<Age, ObjectKey>,
+    /// A route and a policy can be of one age.
+    objects: BTreeSet<(Age, ObjectKey)>,
     lost_to: Option<(Place, Arc<str>)>,
 }
 
 impl Claimant {
     fn age(&self) -> Option<&Age> {
-        self.routes.keys().next()
+        self.objects.first().map(|(age, _)| age)
     }
 }
 
@@ -96,23 +97,25 @@ impl Place {
 }
 
 impl Ownership {
-    /// `route` of `namespace` claims `pattern`.
-    pub(super) fn claim(&mut self, pattern: &HostPattern, namespace: &Arc<str>, age: &Age, route: &ObjectKey) {
+    /// `object` claims `pattern` for its namespace.
+    pub(super) fn claim(&mut self, pattern: &HostPattern, age: &Age, object: &ObjectKey) {
+        let namespace = &object.namespace;
         let place = Place::of(pattern);
         let claimant = self.places.entry(place.clone()).or_default().entry(Arc::clone(namespace)).or_default();
         let before = claimant.age().cloned();
-        claimant.routes.insert(age.clone(), route.clone());
+        claimant.objects.insert((age.clone(), object.clone()));
         let now = claimant.age().cloned();
         self.aged(&place, namespace, before, now);
     }
 
-    /// `route` of `namespace` claims `pattern` no more.
-    pub(super) fn withdraw(&mut self, pattern: &HostPattern, namespace: &Arc<str>, age: &Age) {
+    /// `object` claims `pattern` no more.
+    pub(super) fn withdraw(&mut self, pattern: &HostPattern, age: &Age, object: &ObjectKey) {
+        let namespace = &object.namespace;
         let place = Place::of(pattern);
         let Some(claimants) = self.places.get_mut(&place) else { return };
         let Some(claimant) = claimants.get_mut(namespace) else { return };
         let before = claimant.age().cloned();
-        claimant.routes.remove(age);
+        claimant.objects.remove(&(age.clone(), object.clone()));
         let now = claimant.age().cloned();
         if now.is_none() {
             claimants.remove(namespace);
@@ -174,7 +177,7 @@ impl Ownership {
             .filter(|(other, _)| other.reversed.len() > place.reversed.len())
     }
 
-    /// Judges what is to be judged again. Gives the routes that have a host more or less than before, or lost one to
+    /// Judges what is to be judged again. Gives the objects that have a host more or less than before, or lost one to
     /// somebody else.
     pub(super) fn settle(&mut self) -> BTreeSet<ObjectKey> {
         // Judging marks only younger claims, so the oldest that is marked is final.
@@ -201,7 +204,7 @@ impl Ownership {
         }
         let changed = std::mem::take(&mut self.changed);
         let claimants = changed.iter().filter_map(|(place, namespace)| self.places.get(place)?.get(namespace));
-        claimants.flat_map(|claimant| claimant.routes.values().cloned()).collect()
+        claimants.flat_map(|claimant| claimant.objects.iter().map(|(_, object)| object.clone())).collect()
     }
 
     /// The oldest claim that takes this one.

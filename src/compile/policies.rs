@@ -1,26 +1,31 @@
 //! Joins a policy with the cells of its keys, once for all the rules that name it, and fills those cells that Secrets
 //! fill. New keys change a cell and no rule.
 
+mod issuer;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use http::HeaderName;
 
 use super::Settings;
-use super::cells::{ApiKeyCell, Cells, Held, SecretKeys, Selection};
+use super::cells::{self, ApiKeyCell, Cells, ClientSecretCell, Held, IssuerCells, SecretKeys, Selection};
+use super::issuers::Standing;
 use super::notes::{At, Notes, Problem};
 use super::retired::Retired;
 use super::secrets::{self, Use};
-use super::unit::{EntryDraft, KeysDraft, PolicyDraft, PolicyUnit, TakesDraft, skipped_key};
+use super::unit::{EntryDraft, IssuerClaim, KeysDraft, PolicyDraft, PolicyUnit, TakesDraft, skipped_key};
 use crate::api;
 use crate::finding::{Code, Finding};
 use crate::jose::{Algorithm, ApiKeyRecord, ApiKeySet, KeySet};
 use crate::name::{Kind, ObjectKey};
-use crate::resources::{KeySource, Object, Reading, ReportKey};
+use crate::resources::{KeySource, Object, Reading, ReportKey, SigningKeyState};
+use crate::rotation::Plan;
 use crate::secret::Secret;
 use crate::snapshot::{
-    AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, Entry, JwtEntry, KeyCell, Policy, Takes,
+    AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, Entry, Issuer, JwtEntry, KeyCell, Policy, Takes,
 };
+use issuer::IssuerNode;
 
 /// A compiled policy.
 #[derive(Debug)]
@@ -31,6 +36,10 @@ pub(super) struct PolicyNode {
     pub(super) held: Vec<Held>,
     /// What the object alone has wrong.
     pub(super) findings: Vec<Finding>,
+    /// What it claims as an issuer, be the rest of it broken.
+    pub(super) claim: Option<Box<IssuerClaim>>,
+    issuer: Option<IssuerNode>,
+    uid: Box<str>,
     fills: Vec<Fill>,
     pub(super) filled: Filled,
 }
@@ -39,18 +48,34 @@ pub(super) struct PolicyNode {
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Filled {
     pub(super) findings: Vec<Finding>,
-    /// The Secrets that the policy names.
+    /// The Secrets that its `accept` names.
     pub(super) named: BTreeSet<ObjectKey>,
-    /// The Secrets that hold its API keys.
+    /// The Secrets that no route's verdict depends on: those with its API keys, and all that `issue` names.
     pub(super) chosen: BTreeSet<ObjectKey>,
+    /// The policy is the issuer that it says it is.
+    pub(super) is_issuer: bool,
+    /// For whoever rotates its keys.
+    pub(super) plan: Option<Arc<Plan>>,
+    /// Its keys.
+    pub(super) keys: Vec<SigningKeyState>,
 }
 
-/// What fills the keys of one entry.
+/// What fills the keys of one entry or client.
 #[derive(Debug)]
 struct Fill {
-    /// The place of the entry in `spec.accept`.
-    entry: usize,
+    place: Place,
     by: FilledBy,
+}
+
+/// Where in the spec.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    /// `accept`.
+    Accept(usize),
+    /// `issue.subjects`.
+    Subject(usize),
+    /// `issue.clients`.
+    Client(usize),
 }
 
 #[derive(Debug)]
@@ -58,16 +83,21 @@ enum FilledBy {
     Source(KeySource),
     Secret { secret: api::SecretKeyRef, hmac: Option<Algorithm>, cell: Arc<KeyCell> },
     ApiKeys { selector: BTreeMap<String, String>, cell: ApiKeyCell },
+    ClientSecret { secret: Arc<str>, cell: ClientSecretCell },
 }
 
 impl PolicyNode {
     /// Joins a policy with its cells; those of Secrets are not filled yet.
     pub(super) fn join(unit: PolicyUnit, key: &ObjectKey, cells: &mut Cells) -> Self {
         let mut join = Join { namespace: &key.namespace, cells, held: Vec::new(), fills: Vec::new() };
-        let policy = unit.draft.map(|draft| Arc::new(join.policy(draft)));
+        let PolicyUnit { draft, identity_headers, findings, claim, uid } = unit;
+        let (policy, issuer) = match draft.map(|draft| join.policy(draft, key)) {
+            Ok((policy, issuer)) => (Ok(Arc::new(policy)), issuer),
+            Err(code) => (Err(code), None),
+        };
         let Join { held, fills, .. } = join;
-        let PolicyUnit { identity_headers, findings, .. } = unit;
-        Self { policy, identity_headers, held, findings, fills, filled: Filled::default() }
+        let filled = Filled::default();
+        Self { policy, identity_headers, held, findings, claim, issuer, uid, fills, filled }
     }
 
     /// Fills the cells from the Secrets of now, and says what is wrong with them.
@@ -77,6 +107,7 @@ impl PolicyNode {
         reading: &mut Reading<'_>,
         settings: &Settings,
         retired: &mut Retired,
+        standing: &Standing,
     ) {
         let mut filling = Filling {
             namespace: &key.namespace,
@@ -86,12 +117,24 @@ impl PolicyNode {
             notes: Notes::new(key.clone()),
             named: BTreeSet::new(),
             chosen: BTreeSet::new(),
+            is_issuer: false,
+            plan: None,
+            keys: Vec::new(),
         };
         for fill in &self.fills {
             filling.fill(fill);
         }
-        let Filling { notes, named, chosen, .. } = filling;
-        self.filled = Filled { findings: notes.into_findings(), named, chosen };
+        if let Some(issuer) = &self.issuer {
+            filling.issuer(issuer, key, &self.uid, standing);
+        }
+        let Filling { notes, named, chosen, is_issuer, plan, keys, .. } = filling;
+        self.filled = Filled { findings: notes.into_findings(), named, chosen, is_issuer, plan, keys };
+    }
+
+    /// The issuer that it is, with the plan for its keys.
+    pub(super) fn issuer(&self) -> Option<(&Arc<Issuer>, Option<&Arc<Plan>>)> {
+        let node = self.issuer.as_ref().filter(|_| self.filled.is_issuer)?;
+        Some((&node.issuer, self.filled.plan.as_ref()))
     }
 }
 
@@ -103,49 +146,63 @@ struct Join<'a> {
 }
 
 impl Join<'_> {
-    fn policy(&mut self, draft: PolicyDraft) -> Policy {
-        let PolicyDraft { name, entries, forwarding, identity, challenges } = draft;
-        let entries = entries.into_iter().enumerate().map(|(index, entry)| self.entry(&name, index, entry));
+    fn policy(&mut self, draft: PolicyDraft, key: &ObjectKey) -> (Policy, Option<IssuerNode>) {
+        let PolicyDraft { name, entries, forwarding, identity, challenges, issue } = draft;
+        let cells = issue.as_ref().map(|issue| self.issuer_cells(key, &issue.keys));
+        let entries = entries.into_iter().enumerate();
+        let entries = entries.map(|(index, entry)| self.entry(&name, Place::Accept(index), entry, cells.as_ref()));
         let entries: Box<[Entry]> = entries.collect();
+        let issuer = issue.zip(cells).map(|(issue, cells)| self.issuer(&name, *issue, cells));
         let places = entries.iter().flat_map(|entry| match &entry.takes {
             Takes::ApiKeys(keys) => &*keys.places,
             Takes::Jwt(_) => &[],
         });
         let places: BTreeSet<ApiKeyPlace> = places.copied().filter(|place| *place != ApiKeyPlace::Bearer).collect();
-        Policy { name, entries, key_places: places.into_iter().collect(), forwarding, identity, challenges }
+        let key_places = places.into_iter().collect();
+        (Policy { name, entries, key_places, forwarding, identity, challenges }, issuer)
     }
 
-    fn entry(&mut self, policy: &str, index: usize, draft: EntryDraft) -> Entry {
+    fn entry(&mut self, policy: &str, place: Place, draft: EntryDraft, own: Option<&IssuerCells>) -> Entry {
         let EntryDraft { label, takes } = draft;
         let takes = match takes {
             TakesDraft::Jwt { expectation, keys } => {
-                let keys = self.keys(index, keys);
+                let keys = self.keys(place, keys);
                 Takes::Jwt(JwtEntry { expectation: *expectation, keys, issued: None })
             }
             TakesDraft::ApiKeys { selector, places } => {
                 let selection = Selection { namespace: Arc::clone(self.namespace), labels: selector.clone() };
                 let keys = self.cells.hold_api_keys(&selection, &mut self.held);
                 let by = FilledBy::ApiKeys { selector, cell: Arc::clone(&keys) };
-                self.fills.push(Fill { entry: index, by });
+                self.fill_by(place, by);
                 Takes::ApiKeys(ApiKeyEntry { keys, places })
+            }
+            TakesDraft::Issued { expectation } => {
+                // There is no such entry without `issue`; were there one, nobody would get past it.
+                let keys = own.map_or_else(cells::unavailable, |own| Arc::clone(&own.accepted));
+                let issued = own.map(|own| Arc::clone(&own.keys));
+                Takes::Jwt(JwtEntry { expectation: *expectation, keys, issued })
             }
         };
         Entry { name: format!("{policy}/{label}").into(), label, takes }
     }
 
-    fn keys(&mut self, entry: usize, draft: KeysDraft) -> Arc<KeyCell> {
+    fn fill_by(&mut self, place: Place, by: FilledBy) {
+        self.fills.push(Fill { place, by });
+    }
+
+    fn keys(&mut self, place: Place, draft: KeysDraft) -> Arc<KeyCell> {
         match draft {
             KeysDraft::Inline(text) => self.cells.hold_inline(&text, &mut self.held),
             KeysDraft::Source(source) => {
                 let cell = self.cells.hold_source(&source, &mut self.held);
-                self.fills.push(Fill { entry, by: FilledBy::Source(source) });
+                self.fill_by(place, FilledBy::Source(source));
                 cell
             }
             KeysDraft::Secret { secret, hmac } => {
                 let key = ObjectKey::new(Kind::Secret, Arc::clone(self.namespace), secret.name.as_str());
                 let keys = SecretKeys { secret: key, member: secret.key.as_str().into(), hmac };
                 let cell = self.cells.hold_secret_keys(&keys, &mut self.held);
-                self.fills.push(Fill { entry, by: FilledBy::Secret { secret, hmac, cell: Arc::clone(&cell) } });
+                self.fill_by(place, FilledBy::Secret { secret, hmac, cell: Arc::clone(&cell) });
                 cell
             }
         }
@@ -160,34 +217,58 @@ struct Filling<'a, 'r> {
     notes: Notes,
     named: BTreeSet<ObjectKey>,
     chosen: BTreeSet<ObjectKey>,
+    is_issuer: bool,
+    plan: Option<Arc<Plan>>,
+    keys: Vec<SigningKeyState>,
 }
 
 impl Filling<'_, '_> {
     fn fill(&mut self, fill: &Fill) {
-        let accept = At::spec();
-        let accept = accept.field("accept");
-        let entry = accept.index(fill.entry);
+        let spec = At::spec();
+        let issue = spec.field("issue");
+        match fill.place {
+            Place::Accept(index) => self.fill_at(fill, &spec.field("accept").index(index)),
+            Place::Subject(index) => self.fill_at(fill, &issue.field("subjects").index(index)),
+            Place::Client(index) => self.fill_at(fill, &issue.field("clients").index(index)),
+        }
+    }
+
+    fn fill_at(&mut self, fill: &Fill, at: &At<'_>) {
+        let jwt = at.field("jwt");
+        let keys = match fill.place {
+            Place::Accept(_) | Place::Subject(_) => jwt.field("keys"),
+            Place::Client(_) => at.field("keys"),
+        };
         match &fill.by {
             FilledBy::Source(source) => {
                 let report = self.reading.report(ReportKey::Keys(source.clone()));
-                self.notes.report(report, &entry.field("jwt").field("keys"));
+                self.notes.report(report, &keys);
             }
             FilledBy::Secret { secret, hmac, cell } => {
-                let jwt = entry.field("jwt");
-                let keys = jwt.field("keys");
+                self.note_secret(fill.place, &secret.name);
                 self.secret(secret, *hmac, cell, &keys.field("secretRef"));
             }
             FilledBy::ApiKeys { selector, cell } => {
-                let keys = entry.field("apiKeys");
-                self.api_keys(selector, cell, &keys.field("selector"));
+                self.api_keys(selector, cell, &at.field("apiKeys").field("selector"));
+            }
+            FilledBy::ClientSecret { secret, cell } => {
+                self.note_secret(fill.place, secret);
+                self.client_secret(secret, cell, &at.field("secretRef"));
             }
         }
     }
 
+    /// Notes that the policy depends on a Secret, and whether routes do.
+    fn note_secret(&mut self, place: Place, name: &str) {
+        let key = ObjectKey::new(Kind::Secret, Arc::clone(self.namespace), name);
+        match place {
+            Place::Accept(_) => self.named.insert(key),
+            Place::Subject(_) | Place::Client(_) => self.chosen.insert(key),
+        };
+    }
+
     fn secret(&mut self, secret: &api::SecretKeyRef, hmac: Option<Algorithm>, cell: &KeyCell, at: &At<'_>) {
-        let key = ObjectKey::new(Kind::Secret, Arc::clone(self.namespace), secret.name.as_str());
-        self.named.insert(key);
-        let found = secrets::member(self.reading, self.namespace, secret, self.settings);
+        let found = secrets::member(self.reading, self.namespace, secret, Use::Credentials, self.settings);
         let keys = match found.and_then(|bytes| self.key_set(bytes, hmac, at)) {
             Ok(set) => AcceptedKeys::Known { set, as_of: AsOf::Always },
             Err(problem) => AcceptedKeys::Unavailable { code: self.notes.error(at, problem), retry: None },

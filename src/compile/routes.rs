@@ -84,7 +84,8 @@ fn rank(unit: &RouteUnit, rule: usize, claim: &Claim) -> Rank {
     }
 }
 
-fn not_owned(host: &HostPattern, owner: &Owner) -> Problem {
+/// A host that `owner` has.
+pub(super) fn not_owned(host: &HostPattern, owner: &Owner) -> Problem {
     let Owner { namespace, pattern } = owner;
     let cause = if host == pattern {
         format!("namespace {namespace} has claimed {host} before", host = Shown(host))

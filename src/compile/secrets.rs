@@ -20,6 +20,8 @@ pub(super) enum Use {
     ApiKey,
     /// To be named by a resource: the key of a model provider, or keys that verify tokens.
     Credentials,
+    /// To hold keys that sign tokens.
+    SigningKey,
 }
 
 impl Use {
@@ -27,6 +29,7 @@ impl Use {
         match self {
             Self::ApiKey => "api-key",
             Self::Credentials => "credentials",
+            Self::SigningKey => "signing-key",
         }
     }
 
@@ -36,27 +39,44 @@ impl Use {
     }
 }
 
+/// The Secret of this name, if it offers itself for this use. `None`: there is none, and it could be seen if there were.
+pub(super) fn offered<'a>(
+    reading: &mut Reading<'a>,
+    (namespace, name): (&Arc<str>, &str),
+    purpose: Use,
+    settings: &Settings,
+) -> Result<Option<&'a core::Secret>, Problem> {
+    let key = ObjectKey::new(Kind::Secret, Arc::clone(namespace), name);
+    let Some(object) = reading.object(&key) else {
+        return not_granted(reading, namespace, settings).map_or(Ok(None), Err);
+    };
+    if !purpose.is_of(object) {
+        return Err(not_found(format!("the Secret {name} is not offered for this use"), purpose));
+    }
+    decoded(object).map(Some)
+}
+
+/// The same, where there must be one.
+pub(super) fn present<'a>(
+    reading: &mut Reading<'a>,
+    (namespace, name): (&Arc<str>, &str),
+    purpose: Use,
+    settings: &Settings,
+) -> Result<&'a core::Secret, Problem> {
+    offered(reading, (namespace, name), purpose, settings)?
+        .ok_or_else(|| not_found(format!("the Secret {name} does not exist or is not offered"), purpose))
+}
+
 /// The member of a Secret that a resource of `namespace` names.
 pub(super) fn member<'a>(
     reading: &mut Reading<'a>,
     namespace: &Arc<str>,
     reference: &api::SecretKeyRef,
+    purpose: Use,
     settings: &Settings,
 ) -> Result<&'a Secret, Problem> {
     let api::SecretKeyRef { name, key: member } = reference;
-    let key = ObjectKey::new(Kind::Secret, Arc::clone(namespace), name.as_str());
-    let Some(object) = reading.object(&key) else {
-        return Err(missing(
-            reading,
-            namespace,
-            settings,
-            format!("the Secret {name} does not exist or is not offered"),
-        ));
-    };
-    if !Use::Credentials.is_of(object) {
-        return Err(not_found(format!("the Secret {name} is not offered for this use")));
-    }
-    let secret = decoded(object)?;
+    let secret = present(reading, (namespace, name), purpose, settings)?;
     secret.data.get(member.as_str()).ok_or_else(|| {
         let cause = format!("the Secret {name} has no member {member}");
         Problem::new(Code::InvalidSecret, cause, "Add the member to the Secret, or correct key.")
@@ -77,13 +97,8 @@ pub(super) fn decoded(object: &Object) -> Result<&core::Secret, Problem> {
     }
 }
 
-/// Why there is no Secret: it is not there, or none of the namespace may be read.
-fn missing(reading: &mut Reading<'_>, namespace: &Arc<str>, settings: &Settings, cause: String) -> Problem {
-    not_granted(reading, namespace, settings).unwrap_or_else(|| not_found(cause))
-}
-
-fn not_found(cause: String) -> Problem {
-    let cure = "Create it in this namespace and label it bearward.dev/use: credentials.";
+fn not_found(cause: String, purpose: Use) -> Problem {
+    let cure = format!("Create it in this namespace and label it bearward.dev/use: {}.", purpose.as_str());
     Problem::new(Code::SecretNotFound, cause, cure)
 }
 

@@ -3,6 +3,8 @@
 mod agreement;
 mod edges;
 mod hosts;
+mod issuers;
+mod issuing;
 mod keys;
 mod models;
 mod refusals;
@@ -10,5 +12,6 @@ mod render;
 mod routes;
 mod script;
 mod services;
+mod signing;
 mod stage;
 mod work;

@@ -7,6 +7,7 @@ mod access;
 mod claims;
 mod headers;
 mod hosts;
+mod issue;
 mod model;
 mod policy;
 mod route;
@@ -19,6 +20,7 @@ use serde_path_to_error::Segment;
 
 pub(super) use access::{AccessUnit, Expressions, TokenRuleUnit};
 pub(super) use claims::Claim;
+pub(super) use issue::{ClientDraft, IssueDraft, IssuerClaim, KnownBy, SigningDraft, SubjectDraft};
 pub(super) use model::{ModelDraft, ModelUnit};
 pub(super) use policy::{EntryDraft, KeysDraft, PolicyDraft, PolicyUnit, TakesDraft, skipped_key};
 pub(super) use route::{ActionUnit, BackendUnit, RewriteUnit, RouteUnit, RuleBody, RuleUnit, ServicePort, TargetUnit};

@@ -42,7 +42,8 @@ pub(super) fn of_route(
 pub(super) fn of_policy(object: &Object, node: &PolicyNode, rules: usize, world: World<'_>) -> Verdict {
     let findings = node.findings.iter().chain(&node.filled.findings).cloned().collect();
     let reads = node.filled.named.union(&node.filled.chosen).cloned().collect();
-    verdict(object, findings, reads, world.resources, (0, rules))
+    let verdict = verdict(object, findings, reads, world.resources, (0, rules));
+    Verdict { keys: node.filled.keys.clone(), ..verdict }
 }
 
 /// The verdict on a `ModelBackend` that so many rules name.
@@ -103,5 +104,6 @@ fn verdict(
         reads: reads.collect(),
         refusing_rules,
         rules,
+        keys: Vec::new(),
     }
 }

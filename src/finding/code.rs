@@ -92,6 +92,12 @@ codes! {
         => "See the reason in the message; tokens of this issuer get 503 until a fetch succeeds.",
     IssuerMismatch: "The discovery document names another issuer."
         => "Set issuer to exactly what the document says, or correct the URL.",
+    KeysPending: "The issuer has no key yet that may sign."
+        => "Nothing in a cluster: the leader makes the keys. With files, give serve a folder for them with --state.",
+    DuplicateIssuer: "Another, older policy is the same issuer, or keeps its keys in the same Secret."
+        => "Give this one another issuer and Secret of its own, or remove one of the two; the older one is in force.",
+    SigningKeyUnusable: "A key that should sign cannot be used."
+        => "Put a private key for the algorithm of issue into the Secret, as PKCS #8 or as a JWK.",
     RotationHeld: "Signing keys do not rotate on time, because something is waited for."
         => "See the message for what; the key of before signs on meanwhile.",
     KeysNotWritable: "Signing keys cannot be kept, so they do not rotate."

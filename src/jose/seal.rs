@@ -11,9 +11,10 @@
 mod tests;
 
 use aws_lc_rs::aead::{AES_256_GCM, Aad, Nonce, RandomizedNonceKey};
+use aws_lc_rs::hkdf::{HKDF_SHA256, Salt};
 use zeroize::Zeroizing;
 
-use super::{MAX_TOKEN_BYTES, NoRandomness, base64url};
+use super::{MAX_TOKEN_BYTES, NoRandomness, SigningKey, SigningKeyError, base64url};
 use crate::secret::Secret;
 
 /// How a sealed token begins: no JWT begins so, since its header is a JSON object.
@@ -41,6 +42,17 @@ impl SealKey {
             return None;
         }
         RandomizedNonceKey::new(&AES_256_GCM, bytes.expose()).ok().map(Self)
+    }
+
+    /// The key that goes with a signing key for which no other was made: it follows from the private half by HKDF (RFC 5869),
+    /// so that whoever has the one has the other.
+    pub fn of(key: &SigningKey) -> Result<Self, SigningKeyError> {
+        let private = key.to_pkcs8()?;
+        let prk = Salt::new(HKDF_SHA256, b"bearward.dev/seal").extract(private.expose());
+        let mut bytes = Zeroizing::new([0; KEY_BYTES]);
+        let expanded = prk.expand(&[b"opaque tokens"], HKDF_SHA256).and_then(|okm| okm.fill(bytes.as_mut_slice()));
+        expanded.map_err(|_| SigningKeyError::Failed)?;
+        Self::new(&Secret::new(bytes.to_vec())).ok_or(SigningKeyError::Failed)
     }
 
     /// The bytes of a key that nobody has.

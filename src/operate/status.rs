@@ -7,15 +7,21 @@ use serde::Serialize;
 use serde_json::{Value, json};
 
 use super::programmed::Programmed;
-use crate::api::{ApiRouteStatus, Condition, ConditionStatus, GROUP, PolicyStatus, StatusFinding, VERSION};
+use crate::api::{
+    ApiRouteStatus, Condition, ConditionStatus, GROUP, IssuerKey, ModelBackendStatus, Signing, StatusFinding,
+    TokenPolicyStatus, VERSION,
+};
 use crate::clock::UnixTime;
 use crate::finding::{Code, Finding, Severity};
 use crate::name::{Kind, ObjectKey};
-use crate::resources::Verdict;
+use crate::resources::{SigningKeyState, Verdict};
 use crate::sources::kube::Document;
 
 /// How many findings a status lists.
 const MOST_FINDINGS: usize = 256;
+
+/// How many keys a status lists: as many as there can be.
+const MOST_KEYS: usize = 16;
 
 /// What is known of a status that is on an object: as much as it takes to see that another one is the same. The status
 /// itself is not kept: a leader has one of these for each object.
@@ -53,8 +59,12 @@ impl Known {
             let mut status: ApiRouteStatus = serde_json::from_value(status).ok()?;
             status.conditions.retain(ours);
             Some(Self::with(uid, &status, status.observed_generation, &status.conditions, &status.findings))
+        } else if kind == Kind::TokenPolicy {
+            let mut status: TokenPolicyStatus = serde_json::from_value(status).ok()?;
+            status.conditions.retain(ours);
+            Some(Self::with(uid, &status, status.observed_generation, &status.conditions, &status.findings))
         } else {
-            let mut status: PolicyStatus = serde_json::from_value(status).ok()?;
+            let mut status: ModelBackendStatus = serde_json::from_value(status).ok()?;
             status.conditions.retain(ours);
             Some(Self::with(uid, &status, status.observed_generation, &status.conditions, &status.findings))
         }
@@ -139,11 +149,30 @@ pub(super) fn desired(
     if key.kind == Kind::ApiRoute {
         let refusing_rules = count(verdict.refusing_rules);
         let status = ApiRouteStatus { observed_generation, conditions, findings, more_findings, refusing_rules };
+        return with(key, verdict, &status, &status.conditions, &status.findings);
+    }
+    let routes = Some(i32::try_from(verdict.rules).unwrap_or(i32::MAX));
+    if key.kind == Kind::TokenPolicy {
+        let keys: Vec<IssuerKey> = verdict.keys.iter().take(MOST_KEYS).map(issuer_key).collect();
+        let signing = verdict.keys.iter().find(|key| key.signs).map(issuer_key);
+        let signing =
+            signing.map(|IssuerKey { kid, algorithm, since, next, .. }| Signing { kid, algorithm, since, next });
+        let status =
+            TokenPolicyStatus { observed_generation, conditions, findings, more_findings, routes, signing, keys };
         with(key, verdict, &status, &status.conditions, &status.findings)
     } else {
-        let routes = Some(i32::try_from(verdict.rules).unwrap_or(i32::MAX));
-        let status = PolicyStatus { observed_generation, conditions, findings, more_findings, routes };
+        let status = ModelBackendStatus { observed_generation, conditions, findings, more_findings, routes };
         with(key, verdict, &status, &status.conditions, &status.findings)
+    }
+}
+
+fn issuer_key(key: &SigningKeyState) -> IssuerKey {
+    IssuerKey {
+        kid: cut(&key.kid, 64),
+        algorithm: key.algorithm.to_owned(),
+        state: key.state.to_owned(),
+        since: key.since.map(rfc3339),
+        next: cut(&key.next, 256),
     }
 }
 
@@ -247,6 +276,8 @@ fn is_about_references(code: Code) -> bool {
             | Code::KeySkipped
             | Code::KeysUnavailable
             | Code::IssuerMismatch
+            | Code::KeysPending
+            | Code::SigningKeyUnusable
     )
 }
 

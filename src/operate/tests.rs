@@ -33,5 +33,6 @@ fn verdict(generation: u64, findings: Vec<Finding>, reads: Vec<Read>) -> Arc<Ver
         reads,
         refusing_rules: 0,
         rules: 2,
+        keys: Vec::new(),
     })
 }

@@ -21,6 +21,8 @@ pub enum Lookup {
     Scope(Scope),
     /// A report, there or not.
     Report(ReportKey),
+    /// The annotations of an object.
+    Annotations(ObjectKey),
 }
 
 /// Who looks things up: a part of what is compiled that is redone as a whole.
@@ -75,6 +77,14 @@ impl<'a> Reading<'a> {
         let report = self.resources.report(&key);
         self.log.insert(Lookup::Report(key));
         report
+    }
+
+    /// The annotations of the object of this key; none if there is no such object. Nobody else is told when only an
+    /// annotation is edited.
+    pub fn annotations(&mut self, key: &ObjectKey) -> &'a BTreeMap<Box<str>, Box<str>> {
+        static NONE: BTreeMap<Box<str>, Box<str>> = BTreeMap::new();
+        self.log.insert(Lookup::Annotations(key.clone()));
+        self.resources.object(key).map_or(&NONE, |object| &object.meta.annotations)
     }
 
     /// All that was looked up.

@@ -1,4 +1,5 @@
-//! What the world outside said of something that resources name: key sets that were fetched, names that were resolved.
+//! What the world outside said of something that resources name: key sets that were fetched, names that were resolved,
+//! keys that were rotated.
 //!
 //! The keys and addresses themselves go into cells of the snapshot. A report carries only what its users should know, so
 //! that it becomes a finding on the objects that name the source, by the same way as every other finding.
@@ -42,7 +43,7 @@ pub enum ReportKey {
     Keys(KeySource),
     /// The addresses of a name.
     Name(DnsName),
-    /// The rotation of the signing keys of this policy.
+    /// The signing keys of this policy, by whoever rotates them.
     Signing(ObjectKey),
 }
 

@@ -76,7 +76,7 @@ pub enum Update {
 /// Every input object in force. Grows with what its sources hold; they bound what they hold.
 ///
 /// A change is content that differs: uid, generation and body, and of Kubernetes' own kinds the labels. When only a
-/// status or an annotation was written, nobody is told, and the object keeps the version at which its content was first
+/// status or an annotation was written, nobody is told but who reads just that, and the object keeps the version at which its content was first
 /// seen.
 #[derive(Debug, Default)]
 pub struct Resources {
@@ -332,6 +332,10 @@ impl Resources {
             Some(object) => self.in_force.insert(key.clone(), Arc::clone(object)),
             None => self.in_force.remove(key),
         };
+        let annotations = |object: &Option<Arc<Object>>| object.as_ref().map(|object| object.meta.annotations.clone());
+        if annotations(&before) != annotations(&first) {
+            self.references.signal(&Lookup::Annotations(key.clone()), None);
+        }
         match (&before, &first) {
             (None, None) => return,
             (Some(before), Some(now)) if before.has_content_of(now) => return,

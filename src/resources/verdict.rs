@@ -1,5 +1,6 @@
 //! What became of one of our objects: what is wrong with it, and what it was judged by.
 
+use crate::clock::UnixTime;
 use crate::finding::Finding;
 use crate::name::{Generation, ObjectKey};
 
@@ -30,4 +31,23 @@ pub struct Verdict {
     pub refusing_rules: usize,
     /// Of the others: how many rules name it.
     pub rules: usize,
+    /// Of a TokenPolicy that issues tokens: its keys, the one that signs first; at most 16.
+    pub keys: Vec<SigningKeyState>,
+}
+
+/// A key of an issuer, as its status shows it: never more than what everybody may know.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SigningKeyState {
+    /// Its id.
+    pub kid: Box<str>,
+    /// What it signs by, as JOSE names it.
+    pub algorithm: &'static str,
+    /// Where it is in its life.
+    pub state: &'static str,
+    /// Whether it signs.
+    pub signs: bool,
+    /// Since when it is there; unknown of a user's own key.
+    pub since: Option<UnixTime>,
+    /// What happens to it next, and when, in words.
+    pub next: String,
 }

@@ -88,6 +88,7 @@ mod tests {
             reads: Vec::new(),
             refusing_rules: 0,
             rules: 0,
+            keys: Vec::new(),
         };
         (key(name), Some(Arc::new(verdict)))
     }

@@ -7,7 +7,7 @@ use bearward::clock::{Clock, ManualClock, UnixTime};
 use bearward::finding::{Code, FieldPath, Finding};
 use bearward::name::{Kind, ObjectKey};
 use bearward::operate::Timing;
-use bearward::resources::Version;
+use bearward::resources::{SigningKeyState, Version};
 use serde_json::json;
 
 use crate::harness::{ControlPlane, Namespace, Replica, User, condition, eventually, judged, route, short};
@@ -225,4 +225,65 @@ async fn many_objects_are_written_at_fifty_a_second_at_most() {
     eventually("all are written", LIMIT, async || (status_writes(plane, &space) == 80).then_some(())).await;
     let took = clock.tick().since(start);
     assert!(took >= Duration::from_millis(1_580), "80 writes in {took:?}");
+}
+
+#[tokio::test]
+async fn kubectl_shows_which_key_signs_since_when_and_what_comes_next() {
+    let plane = ControlPlane::shared().await;
+    let space = space(plane, "columns").await;
+    let leader = leader(plane, &space, None).await;
+    let issue = json!({
+        "issuer": "https://columns.example/shop", "audiences": ["orders"], "keysSecretRef": {"name": "ring"},
+    });
+    let spec = json!({"spec": {"accept": [{"name": "own", "issued": {}}], "issue": issue}});
+    let object = space.apply("TokenPolicy", "p", spec).await;
+    let (key, mut verdict) = judged(Kind::TokenPolicy, &object, Vec::new());
+    let state = |kid: &str, state, signs, since| SigningKeyState {
+        kid: kid.into(),
+        algorithm: "ES256",
+        state,
+        signs,
+        since,
+        next: format!("signs until {kid}"),
+    };
+    // As old as a column can tell whenever this runs.
+    let since = Some(UnixTime::from_secs(0));
+    verdict.keys = vec![state("first", "Active", true, since), state("mine", "Published", false, None)];
+    leader.publish_all(vec![(key.clone(), verdict.clone())], Version(u64::MAX));
+    let keys = async || {
+        let object = space.read("TokenPolicy", "p").await;
+        object.data.get("status").filter(|status| status.get("keys").is_some()).cloned()
+    };
+    let status = eventually("the keys are written", LIMIT, keys).await;
+    let signing = json!({
+        "kid": "first", "algorithm": "ES256", "since": "1970-01-01T00:00:00Z", "next": "signs until first",
+    });
+    assert_eq!(status["signing"], signing);
+    assert_eq!(
+        status["keys"][1],
+        json!({"kid": "mine", "algorithm": "ES256", "state": "Published", "next": "signs until mine"})
+    );
+    let shown = || {
+        let listed = plane.kubectl(User::ADMIN, &["get", "tp", "p", "--namespace", &space.name]);
+        let text = String::from_utf8(listed.stdout).unwrap();
+        let lines: Vec<Vec<String>> = text
+            .lines()
+            .map(|line| line.split("  ").map(str::trim).filter(|cell| !cell.is_empty()).map(str::to_owned).collect())
+            .collect();
+        lines
+    };
+    let [header, row] = <[Vec<String>; 2]>::try_from(shown()).unwrap();
+    let column = |name: &str| row[header.iter().position(|cell| cell == name).unwrap()].clone();
+    assert_eq!((column("SIGNS"), column("NEXT")), ("first".to_owned(), "signs until first".to_owned()));
+    let age = column("SINCE");
+    assert!(age.ends_with('y') && age.trim_end_matches('y').parse::<u32>().is_ok_and(|years| years > 50), "{age}");
+
+    // No key signs any more: nothing of the one before is left.
+    verdict.keys = Vec::new();
+    leader.publish_all(vec![(key, verdict)], Version(u64::MAX));
+    let gone = async || {
+        let status = space.read("TokenPolicy", "p").await.data["status"].clone();
+        (status.get("keys").is_none() && status.get("signing").is_none()).then_some(())
+    };
+    eventually("they are gone", LIMIT, gone).await;
 }

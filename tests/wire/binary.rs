@@ -346,10 +346,12 @@ async fn the_examples_are_in_order_once_the_secret_is_its_owners_or_everybodys()
         let found = text(&checked.stdout);
         assert_eq!(checked.status.code(), Some(code), "{mode:o} {flags:?}: {found}");
         if code == 0 {
-            // No API key comes with them.
+            // No API key comes with them, and no key that signs.
             let heads = found.lines().filter(|line| line.starts_with("warning[") || line.starts_with("error["));
             let heads: Vec<_> = heads.collect();
-            assert!(matches!(heads.as_slice(), [only] if only.starts_with("warning[SecretNotFound]")), "{heads:?}");
+            let expected = ["warning[SecretNotFound]", "warning[KeysPending]"];
+            let is_expected = heads.iter().zip(expected).all(|(head, expected)| head.starts_with(expected));
+            assert!(is_expected && heads.len() == expected.len(), "{heads:?}");
         } else {
             let cure = "chmod 600 the file, or say --allow-readable-secrets";
             assert!(found.contains("error[SecretFileReadable]") && found.contains(cure), "{found}");

@@ -235,7 +235,10 @@ async fn every_line_of_every_example_is_so() {
         let mut documents = stage.make_keys(&plays);
         documents.insert(0, stage.set(&example));
         let rig = Rig::serve(&documents.join("---\n")).await;
-        assert_eq!(rig.findings_now().await, "[]", "{file}");
+        let mut findings: Vec<Value> = serde_json::from_str(&rig.findings_now().await).unwrap();
+        // Nobody keeps signing keys for this gateway: it was given no place for them.
+        findings.retain(|finding| finding["code"] != "KeysPending" && finding["code"] != "KeysNotWritable");
+        assert_eq!(findings, [Value::Null; 0], "{file}");
         for play in &plays {
             let reply = play.run(&stage, &rig).await;
             assert_eq!(reply.status, play.status, "{file}: {play:?}: {reply:?}");

@@ -17,6 +17,9 @@ pub(super) fn of(kind: Kind) -> Vec<CustomResourceColumnDefinition> {
         Kind::TokenPolicy => &[
             ("Entries", "string", ".spec.accept[*].name", ALWAYS),
             ("Hardened", "string", r#".status.conditions[?(@.type=="Hardened")].status"#, ALWAYS),
+            ("Signs", "string", ".status.signing.kid", ALWAYS),
+            ("Since", "date", ".status.signing.since", ALWAYS),
+            ("Next", "string", ".status.signing.next", ALWAYS),
             ("Routes", "integer", ".status.routes", WIDE),
         ],
         Kind::ModelBackend => &[

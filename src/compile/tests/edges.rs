@@ -2,9 +2,10 @@
 
 use serde_json::json;
 
+use super::issuing::{self, issuing};
 use super::stage::{
-    KEY_SET, Stage, api_key, credential, inline_policy, model, plain_service, plain_slice, policy, route, secrets_of,
-    service,
+    KEY_SET, Stage, api_key, credential, inline_policy, key, model, plain_service, plain_slice, policy, route, secret,
+    secrets_of, service,
 };
 use crate::finding::{Code, Severity};
 use crate::name::Kind;
@@ -46,6 +47,15 @@ fn chat(endpoint: &str) -> Object {
     model("shop/chat", &json!({"provider": "OpenAICompatible", "endpoint": endpoint}))
 }
 
+fn with_client() -> serde_json::Value {
+    json!({"clients": [{"id": "batch", "secretRef": {"name": "batch"}, "grants": ["client_credentials"]}]})
+}
+
+fn client_secret(digit: &str) -> Object {
+    let data = json!({"hash": format!("sha256:{}", digit.repeat(64))});
+    secret("shop/batch", "bearward.dev/client-secret", &json!({"bearward.dev/use": "credentials"}), &data)
+}
+
 fn bad_news(stage: &mut Stage, key: ReportKey) {
     let finding = ReportFinding {
         code: Code::KeysUnavailable,
@@ -54,6 +64,44 @@ fn bad_news(stage: &mut Stage, key: ReportKey) {
         cure: "mend it".to_owned(),
     };
     stage.report(key, Report { findings: vec![finding] });
+}
+
+/// Of policies that issue tokens.
+fn issuing_cases() -> Vec<Case> {
+    vec![
+        Case {
+            name: "keys cannot be rotated",
+            edge: |edge| matches!(edge, Lookup::Report(ReportKey::Signing(_))),
+            before: vec![issuing::guarded(), issuing("shop/shop", &json!({}))],
+            change: |stage| bad_news(stage, ReportKey::Signing(key(Kind::TokenPolicy, "shop/shop"))),
+        },
+        Case {
+            name: "an annotation asks for a rotation",
+            edge: |edge| matches!(edge, Lookup::Annotations(_)),
+            before: vec![issuing("shop/shop", &json!({}))],
+            change: |stage| {
+                let mut object = issuing("shop/shop", &json!({}));
+                object.meta.annotations.insert("bearward.dev/rotate-keys".into(), "now".into());
+                stage.put(object);
+            },
+        },
+        Case {
+            name: "the Secret of a client changes",
+            edge: |edge| matches!(edge, Lookup::Object(key) if key.kind == Kind::Secret && &*key.name == "batch"),
+            before: vec![issuing("shop/shop", &with_client()), client_secret("0")],
+            change: |stage| stage.put(client_secret("1")),
+        },
+        Case {
+            name: "the Secret with the signing keys comes",
+            edge: |edge| matches!(edge, Lookup::Object(key) if key.kind == Kind::Secret && &*key.name == "ring"),
+            before: vec![issuing::guarded(), issuing("shop/shop", &json!({}))],
+            change: |stage| stage.put(issuing::Keys::new(issuing::URL).secret("shop/ring")),
+        },
+    ]
+}
+
+fn all_cases() -> impl Iterator<Item = Case> {
+    cases().into_iter().chain(issuing_cases())
 }
 
 fn cases() -> Vec<Case> {
@@ -143,10 +191,9 @@ fn cases() -> Vec<Case> {
 
 #[test]
 fn a_change_reaches_whoever_looked_and_only_by_its_reverse_reference() {
-    for Case { name, edge, .. } in cases() {
+    for Case { name, edge, .. } in all_cases() {
         for is_omitted in [false, true] {
-            let Case { before, change, .. } =
-                cases().into_iter().find(|case| case.name == name).expect("the same case");
+            let Case { before, change, .. } = all_cases().find(|case| case.name == name).expect("the same case");
             let mut stage = Stage::new();
             if is_omitted {
                 stage.compiler.without_edges(edge);

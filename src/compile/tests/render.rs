@@ -3,13 +3,15 @@
 use http::HeaderValue;
 
 use crate::snapshot::{
-    AcceptedApiKeys, AcceptedKeys, Access, Action, Backend, Chain, Entry, HostPattern, PathMatch, Policy, Route,
-    Snapshot, Takes, TokenRule, Upstream,
+    AcceptedApiKeys, AcceptedKeys, Access, Action, Authentication, Backend, Chain, Client, Endpoint, Entry,
+    HostPattern, Issuer, IssuerCell, IssuerKeys, KeyCell, PathMatch, Policy, Route, Snapshot, Subject, Takes,
+    TokenRule, Upstream,
 };
 
 /// One line for each route, in the order in which they are found, and one for the rest.
 pub(super) fn snapshot(snapshot: &Snapshot) -> Vec<String> {
     let mut lines = vec![format!("identity {:?}", snapshot.identity_headers)];
+    lines.extend(snapshot.issuers.iter().map(|issuer| self::issuer(issuer)));
     for (host, paths) in snapshot.hosts.iter() {
         for (place, (path, found)) in paths.routes().into_iter().enumerate() {
             lines.push(format!("{place} {}", route(&host, &path, found)));
@@ -69,12 +71,59 @@ pub(super) fn policy(policy: &Policy) -> String {
     format!("{name} {entries:?} {key_places:?} {forwarding:?} {identity:?} {challenges:?}")
 }
 
+fn issuer(issuer: &Issuer) -> String {
+    let Issuer { name, url, origin, host, path, audiences, lifetime, format, dpop, clients, refresh, subjects, keys } =
+        issuer;
+    let clients: Vec<String> = clients.iter().map(client).collect();
+    let subjects = subjects
+        .iter()
+        .map(|Subject { entry: of, scopes, claims, is_ours }| format!("{} {scopes:?} {claims:?} {is_ours}", entry(of)));
+    let subjects: Vec<String> = subjects.collect();
+    let paths: Vec<(String, Endpoint)> = issuer.paths().collect();
+    format!(
+        "issuer {name} {url} {origin} {host} {path} {audiences:?} {lifetime:?} {format:?} {dpop:?} {clients:?} {refresh:?} \
+         {subjects:?} {paths:?} {}",
+        signing(keys)
+    )
+}
+
+fn client(client: &Client) -> String {
+    let Client { id, authentication, grants, scopes, audiences } = client;
+    let known = match authentication {
+        Authentication::Secret(cell) => format!("{:?}", cell.load()),
+        Authentication::Keys(cell) => keys(cell),
+        Authentication::Public => "public".to_owned(),
+    };
+    format!("{id} {known} {grants:?} {scopes:?} {audiences:?}")
+}
+
+/// What an issuer signs with and publishes. Where its Secrets cannot be read, it publishes what it has published before,
+/// which is the one thing that the objects alone do not say.
+fn signing(cell: &IssuerCell) -> String {
+    let IssuerKeys { signer, jwks, etag, max_age, openers, kids } = &**cell.load();
+    match signer {
+        Ok(signer) => {
+            let openers: Vec<&str> = openers.iter().map(|(kid, _)| &**kid).collect();
+            format!("{} {:?} {jwks:?} {etag} {max_age:?} {openers:?} {kids:?}", signer.key.thumbprint(), signer.longest)
+        }
+        Err(code) => code.to_string(),
+    }
+}
+
+fn keys(cell: &KeyCell) -> String {
+    match &**cell.load() {
+        AcceptedKeys::Unavailable { code, retry } => format!("{code} {retry:?}"),
+        AcceptedKeys::Known { set, as_of } => format!("{:?} {as_of:?}", set.content_hash()),
+    }
+}
+
 fn entry(entry: &Entry) -> String {
     let takes = match &entry.takes {
         Takes::Jwt(jwt) => {
-            let keys = match &**jwt.keys.load() {
-                AcceptedKeys::Unavailable { code, retry } => format!("{code} {retry:?}"),
-                AcceptedKeys::Known { set, as_of } => format!("{:?} {as_of:?}", set.content_hash()),
+            let keys = match &jwt.issued {
+                Some(cell) if cell.load().signer.is_err() => signing(cell),
+                Some(cell) => format!("{} {}", signing(cell), keys(&jwt.keys)),
+                None => keys(&jwt.keys),
             };
             format!("{:?} {keys}", jwt.expectation)
         }

@@ -1,13 +1,19 @@
 //! Edits drawn at random from a small world, in which everything that can go wrong goes wrong often.
 
+use std::sync::LazyLock;
+
+use base64::Engine as _;
+use base64::prelude::BASE64_STANDARD;
 use proptest::prelude::*;
 use serde_json::{Value, json};
 
+use super::issuing::{Keys, signing_secret};
 use super::stage::{
     KEY_SET, Stage, api_key, credential, key, model, plain_slice, policy, route, secret, secrets_of, service, watch,
 };
 use crate::compile::admission;
 use crate::finding::{Code, Severity};
+use crate::jose::{Algorithm, SigningKey};
 use crate::name::Kind;
 use crate::resources::{Body, DnsName, KeyPlace, KeySource, Object, Report, ReportFinding, ReportKey, Update, Version};
 
@@ -50,7 +56,7 @@ pub(super) fn edits() -> impl Strategy<Value = Vec<Edit>> {
         1 => (kind(), prop::collection::vec(drawn(), 0..4)).prop_map(|(kind, drawn)| Edit::List(kind, drawn)),
         1 => (0..2_usize).prop_map(Edit::Forbid),
         1 => (0..2_usize).prop_map(Edit::Permit),
-        2 => (0..4_usize, any::<bool>()).prop_map(|(source, is_well)| Edit::Report(source, is_well)),
+        2 => (0..6_usize, any::<bool>()).prop_map(|(source, is_well)| Edit::Report(source, is_well)),
         4 => Just(Edit::Compile),
     ];
     prop::collection::vec(edit, 1..40)
@@ -106,7 +112,9 @@ fn source_of(source: usize) -> ReportKey {
         0 => keys(KeyPlace::Discovery("https://login.example.com".into())),
         1 => keys(KeyPlace::Url("https://login.example.com/keys".into())),
         2 => name("api.example.org", 443),
-        _ => name("models.example.org", 443),
+        3 => name("models.example.org", 443),
+        4 => ReportKey::Signing(key(Kind::TokenPolicy, "shop/policy-0")),
+        _ => ReportKey::Signing(key(Kind::TokenPolicy, "bank/policy-1")),
     }
 }
 
@@ -268,11 +276,57 @@ fn draw_policy(name: &str, choices: &mut Choices) -> Object {
         let header = choices.one(&["x-subject", "x-team", "host"]);
         spec["forward"] = json!({"claims": [{"claim": "sub", "header": header}]});
     }
+    if choices.flip(2) {
+        spec["issue"] = draw_issue(choices);
+        let issued = choices.one(&[json!({}), json!({"audiences": ["orders"]})]);
+        spec["accept"].as_array_mut().unwrap().push(json!({"name": "own", "issued": issued}));
+    }
     if choices.flip(8) {
         spec["class"] = json!("other");
     }
-    policy(name, &spec)
+    let mut object = policy(name, &spec);
+    if choices.flip(3) {
+        let word = choices.one(&["now", "again"]);
+        object.meta.annotations.insert("bearward.dev/rotate-keys".into(), word.into());
+    }
+    object
 }
+
+/// The issuer whose keys some Secrets have.
+const ISSUER: &str = "https://a.example.com/x";
+
+fn draw_issue(choices: &mut Choices) -> Value {
+    const ISSUERS: [&str; 5] =
+        [ISSUER, ISSUER, "https://a.example.com:8443/x", "https://a.b.example.com", "http://a.example.com"];
+    let mut issue = json!({"issuer": choices.one(&ISSUERS), "audiences": ["orders", "stock"]});
+    if choices.flip(4) {
+        issue["ownKeys"] = json!([{"name": choices.one(&["secret-0", "secret-1"]), "key": "own"}]);
+    } else {
+        issue["keysSecretRef"] = json!({"name": choices.one(&["secret-0", "secret-1", "secret-2"])});
+    }
+    if choices.flip(2) {
+        let client = json!({"id": "batch", "secretRef": {"name": "secret-1"}, "grants": ["client_credentials"]});
+        issue["clients"] = json!([client]);
+    }
+    if choices.flip(3) {
+        let team = choices.one(&["red", "blue"]);
+        let keys = json!({"name": "keys", "apiKeys": {"selector": {"matchLabels": {"team": team}}}});
+        let fetched = json!({"issuer": "https://login.example.com", "audiences": ["x"], "keys": {"discovery": {}}});
+        issue["subjects"] = json!([keys, {"name": "corp", "jwt": fetched}, {"name": "own", "issued": {}}]);
+    }
+    if choices.flip(8) {
+        issue["rotation"] = json!({"every": "1h"});
+    }
+    issue
+}
+
+/// Two states of the keys of [`ISSUER`]. Made once: what is drawn twice is the same.
+static RINGS: LazyLock<[Keys; 2]> = LazyLock::new(|| [Keys::new(ISSUER), Keys::new(ISSUER)]);
+
+static OWN_KEY: LazyLock<String> = LazyLock::new(|| {
+    let key = SigningKey::generate(Algorithm::ES256).unwrap();
+    BASE64_STANDARD.encode(key.to_pkcs8().unwrap().expose())
+});
 
 fn draw_model(name: &str, choices: &mut Choices) -> Object {
     let mut spec = json!({"provider": "OpenAICompatible", "endpoint": "https://models.example.org/v1"});
@@ -301,7 +355,15 @@ fn draw_service(name: &str, choices: &mut Choices) -> Object {
 }
 
 fn draw_secret(name: &str, choices: &mut Choices) -> Object {
-    match choices.below(5) {
+    let hash = format!("sha256:{}", choices.one(&["0", "1"]).repeat(64));
+    match choices.below(10) {
+        5 | 6 => RINGS[usize::try_from(choices.below(2)).unwrap()].secret(name),
+        7 => signing_secret(name, "Opaque", &json!({"own": *OWN_KEY})),
+        8 => {
+            let labels = json!({"bearward.dev/use": "credentials"});
+            secret(name, "bearward.dev/client-secret", &labels, &json!({"hash": hash}))
+        }
+        9 => signing_secret(name, "bearward.dev/signing-keys", &json!({})),
         0 => api_key(name, "aaaa", "read", choices.one(&["red", "blue"])),
         1 => api_key(name, "bbbb", choices.one(&["read", "write"]), choices.one(&["red", "blue"])),
         2 => secret(name, "Opaque", &json!({"bearward.dev/use": "api-key", "team": "red"}), &json!({"id": "x"})),

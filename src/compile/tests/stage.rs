@@ -12,6 +12,7 @@ use crate::compile::{Compiled, Compiler, Defaults, Settings, oracle};
 use crate::finding::{Finding, Severity};
 use crate::name::{Generation, Kind, ObjectKey};
 use crate::resources::{Body, Meta, Object, Report, ReportKey, Scope, Update, Verdict, Version};
+use crate::rotation::Plans;
 use crate::snapshot::{Backend, Chain, Route};
 
 /// The public key of RFC 7515, appendix A.3.
@@ -212,13 +213,15 @@ impl Stage {
     /// What is different from what the oracle says; empty if nothing is.
     pub(super) fn difference(&mut self) -> Vec<String> {
         let compiled = self.compile();
-        let (snapshot, verdicts) = oracle(&self.settings, self.compiler.resources());
-        let lines = |snapshot, verdicts: Vec<(&ObjectKey, &Verdict)>| {
+        let (snapshot, verdicts, plans) = oracle(&self.settings, self.compiler.resources());
+        let lines = |snapshot, verdicts: Vec<(&ObjectKey, &Verdict)>, plans: &Plans| {
             let verdicts = verdicts.into_iter().map(|(key, verdict)| format!("{key} {verdict:#?}"));
-            super::render::snapshot(snapshot).into_iter().chain(verdicts).collect::<Vec<_>>()
+            let plans = plans.iter().map(|(key, plan)| format!("{key} {plan:?}"));
+            super::render::snapshot(snapshot).into_iter().chain(verdicts).chain(plans).collect::<Vec<_>>()
         };
-        let now = lines(&compiled.snapshot, self.verdicts.iter().map(|(key, it)| (key, &**it)).collect());
-        let anew = lines(&snapshot, verdicts.iter().collect());
+        let of_compiler = self.verdicts.iter().map(|(key, it)| (key, &**it)).collect();
+        let now = lines(&compiled.snapshot, of_compiler, &compiled.plans);
+        let anew = lines(&snapshot, verdicts.iter().collect(), &plans);
         let missing = anew.iter().filter(|line| !now.contains(line)).map(|line| format!("missing {line}"));
         let surplus = now.iter().filter(|line| !anew.contains(line)).map(|line| format!("surplus {line}"));
         missing.chain(surplus).collect()

@@ -7,6 +7,7 @@ use std::time::Duration;
 use http::HeaderName;
 use serde_json::{Map, Value};
 
+use super::issue::{self, IssueDraft, IssuerClaim};
 use super::rule::duration;
 use super::url::{Safety, parse_source};
 use super::{decode, headers};
@@ -23,12 +24,20 @@ const MAX_LIFETIME: Duration = Duration::from_hours(24);
 /// By how much the issuer's clock may differ where a policy does not say.
 const LEEWAY: Duration = Duration::from_secs(30);
 
+/// What keys of our own issuers sign by.
+const OWN_ALGORITHMS: [Algorithm; 6] =
+    [Algorithm::ES256, Algorithm::EdDSA, Algorithm::Ed25519, Algorithm::RS256, Algorithm::PS256, Algorithm::ES384];
+
 /// What a `TokenPolicy` decides alone.
 #[derive(Debug)]
 pub(in crate::compile) struct PolicyUnit {
     pub(in crate::compile) draft: Result<PolicyDraft, Code>,
     /// The headers that carry an identity, as far as they can be read: they stay protected while the policy is broken.
     pub(in crate::compile) identity_headers: Vec<HeaderName>,
+    /// What it claims as an issuer, as far as it can be read.
+    pub(in crate::compile) claim: Option<Box<IssuerClaim>>,
+    /// The object's own identity.
+    pub(in crate::compile) uid: Box<str>,
     pub(in crate::compile) findings: Vec<Finding>,
 }
 
@@ -41,6 +50,7 @@ pub(in crate::compile) struct PolicyDraft {
     pub(in crate::compile) forwarding: Forwarding,
     pub(in crate::compile) identity: Identity,
     pub(in crate::compile) challenges: Challenges,
+    pub(in crate::compile) issue: Option<Box<IssueDraft>>,
 }
 
 /// One kind of token that a policy accepts.
@@ -53,8 +63,34 @@ pub(in crate::compile) struct EntryDraft {
 /// What an entry takes.
 #[derive(Debug)]
 pub(in crate::compile) enum TakesDraft {
-    Jwt { expectation: Box<Expectation>, keys: KeysDraft },
-    ApiKeys { selector: BTreeMap<String, String>, places: Box<[ApiKeyPlace]> },
+    Jwt {
+        expectation: Box<Expectation>,
+        keys: KeysDraft,
+    },
+    ApiKeys {
+        selector: BTreeMap<String, String>,
+        places: Box<[ApiKeyPlace]>,
+    },
+    /// What the policy itself issues.
+    Issued {
+        expectation: Box<Expectation>,
+    },
+}
+
+/// An entry as it is written, under `accept` or among what can be exchanged.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct EntryUse<'a> {
+    pub(super) name: &'a str,
+    pub(super) jwt: Option<&'a api::Jwt>,
+    pub(super) api_keys: Option<&'a api::ApiKeys>,
+    pub(super) issued: Option<&'a api::Issued>,
+}
+
+/// The tokens that a policy issues itself.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct OwnTokens<'a> {
+    pub(super) issuer: &'a str,
+    pub(super) audiences: &'a [String],
 }
 
 /// Where the keys of an issuer come from.
@@ -72,54 +108,117 @@ pub(super) fn unit(object: &Object, document: &Map<String, Value>) -> PolicyUnit
     let key = object.key();
     let mut notes = Notes::new(key.clone());
     let name: Arc<str> = format!("{}/{}", key.namespace, key.name).into();
+    let claim = IssuerClaim::read(object, &name, document).map(Box::new);
     let draft = decode::<api::TokenPolicySpec>(Kind::TokenPolicy, document, &mut notes)
         .and_then(|spec| draft(&spec, name, &mut notes));
-    PolicyUnit { draft, identity_headers: identity_headers(document), findings: notes.into_findings() }
+    let identity_headers = identity_headers(document);
+    PolicyUnit { draft, identity_headers, claim, uid: object.meta.uid.clone(), findings: notes.into_findings() }
 }
 
 fn draft(spec: &api::TokenPolicySpec, name: Arc<str>, notes: &mut Notes) -> Result<PolicyDraft, Code> {
     let at = At::spec();
-    let entries = entries(&spec.accept, &at.field("accept"), notes);
+    let uses = spec.accept.iter().map(|entry| EntryUse {
+        name: &entry.name,
+        jwt: entry.jwt.as_ref(),
+        api_keys: entry.api_keys.as_ref(),
+        issued: entry.issued.as_ref(),
+    });
+    let entries = entries(uses, spec.issue.as_deref().map(issue::own_tokens), &at.field("accept"), notes);
     let forwarding = forwarding(spec.forward.as_ref(), &at.field("forward"), notes);
     let challenges = Challenges::new(&name).map_err(|error| {
         let problem = Problem::value(error.to_string(), "Give the object a name that Kubernetes allows.");
         notes.error(&At::spec(), problem)
     });
+    let issue = spec.issue.as_deref().map(|written| issue::issue(written, &at.field("issue"), notes)).transpose();
     let identity = identity(spec.identity.as_ref());
-    Ok(PolicyDraft { name, entries: entries?, forwarding: forwarding?, identity, challenges: challenges? })
+    Ok(PolicyDraft {
+        name,
+        entries: entries?,
+        forwarding: forwarding?,
+        identity,
+        challenges: challenges?,
+        issue: issue?.map(Box::new),
+    })
 }
 
-fn entries(written: &[api::Entry], at: &At<'_>, notes: &mut Notes) -> Result<Vec<EntryDraft>, Code> {
-    let mut entries = Vec::with_capacity(written.len());
+/// The entries of a list of which each selects tokens by their form and issuer.
+pub(super) fn entries<'a>(
+    written: impl Iterator<Item = EntryUse<'a>>,
+    own: Option<OwnTokens<'a>>,
+    at: &At<'_>,
+    notes: &mut Notes,
+) -> Result<Vec<EntryDraft>, Code> {
+    let mut entries = Vec::new();
     let mut issuers: BTreeMap<&str, &str> = BTreeMap::new();
     let mut outcome = Ok(());
-    for (index, entry) in written.iter().enumerate() {
+    for (index, entry) in written.enumerate() {
         let at = at.index(index);
-        let takes =
-            match (&entry.jwt, &entry.api_keys) {
-                (Some(jwt), None) => {
-                    let at = at.field("jwt");
-                    if let Some(other) = issuers.insert(&jwt.issuer, &entry.name) {
-                        // A token is tried against one entry, never against several, and its issuer is what selects it.
-                        let cause =
-                            format!("entry {other} takes tokens of the same issuer, so none of the two is selected");
-                        let cure = "Make one entry of the two, with the audiences of both.";
-                        outcome = outcome.and(Err(notes.error(&at.field("issuer"), Problem::value(cause, cure))));
-                    }
-                    self::jwt(jwt, &at, notes)
-                }
-                // Several entries may take API keys in one place: the id of a key is unique in its namespace, so at
-                // most one Secret answers, and where two entries select the same Secret, the first of them takes it.
-                (None, Some(keys)) => api_keys(keys, &at.field("apiKeys").field("selector"), notes),
-                (Some(_), Some(_)) | (None, None) => Err(notes
-                    .error(&at, Problem::value("expected exactly one of jwt and apiKeys", "Write one of the two."))),
-            };
-        match takes {
-            Ok(takes) => entries.push(EntryDraft { label: entry.name.as_str().into(), takes }),
+        let issuer = match (entry.jwt, entry.issued, own) {
+            (Some(jwt), _, _) => Some(jwt.issuer.as_str()),
+            (None, Some(_), Some(own)) => Some(own.issuer),
+            (None, _, _) => None,
+        };
+        if let Some(other) = issuer.and_then(|issuer| issuers.insert(issuer, entry.name)) {
+            // A token is tried against one entry, never against several, and its issuer is what selects it.
+            let cause = format!("entry {other} takes tokens of the same issuer, so none of the two is selected");
+            let problem = Problem::value(cause, "Make one entry of the two, with the audiences of both.");
+            let jwt = at.field("jwt");
+            let at = if entry.jwt.is_some() { jwt.field("issuer") } else { at.field("issued") };
+            outcome = outcome.and(Err(notes.error(&at, problem)));
+        }
+        match takes(entry, own, &at, notes) {
+            Ok(takes) => entries.push(EntryDraft { label: entry.name.into(), takes }),
             Err(code) => outcome = outcome.and(Err(code)),
         }
     }
     outcome.map(|()| entries)
+}
+
+fn takes(entry: EntryUse<'_>, own: Option<OwnTokens<'_>>, at: &At<'_>, notes: &mut Notes) -> Result<TakesDraft, Code> {
+    match (entry.jwt, entry.api_keys, entry.issued) {
+        (Some(written), None, None) => jwt(written, &at.field("jwt"), notes),
+        // Several entries may take API keys in one place: the id of a key is unique in its namespace, so at most one
+        // Secret answers, and where two entries select the same Secret, the first of them takes it.
+        (None, Some(keys), None) => api_keys(keys, &at.field("apiKeys").field("selector"), notes),
+        (None, None, Some(written)) => issued(written, own, &at.field("issued"), notes),
+        _ => {
+            let problem = Problem::value("expected exactly one of jwt, apiKeys and issued", "Write one of them.");
+            Err(notes.error(at, problem))
+        }
+    }
+}
+
+/// What the policy itself issues: whatever it has ever signed, with whichever algorithm, as long as that may be valid.
+fn issued(
+    written: &api::Issued,
+    own: Option<OwnTokens<'_>>,
+    at: &At<'_>,
+    notes: &mut Notes,
+) -> Result<TakesDraft, Code> {
+    let Some(own) = own else {
+        let problem = Problem::value("the policy issues no tokens", "Write issue, or take the entry away.");
+        return Err(notes.error(at, problem));
+    };
+    let audiences = if written.audiences.is_empty() { own.audiences } else { &written.audiences };
+    if let Some(other) = audiences.iter().find(|audience| !own.audiences.contains(audience)) {
+        let cause = format!("{other} is none of issue.audiences, so no token could be for it");
+        let problem = Problem::value(cause, "Add it to issue.audiences, or take it away here.");
+        return Err(notes.error(&at.field("audiences"), problem));
+    }
+    let terms = Terms {
+        issuer: own.issuer.to_owned(),
+        audiences: audiences.to_vec(),
+        algorithms: OWN_ALGORITHMS.map(|algorithm| algorithm.as_str().to_owned()).into(),
+        profile: Profile::Rfc9068,
+        max_lifetime: Some(MAX_LIFETIME),
+        max_age: None,
+        leeway: LEEWAY,
+        scope_claim: None,
+    };
+    let expectation = Expectation::new(terms).map_err(|error| {
+        notes.error(at, Problem::value(error.to_string(), "Correct issue.issuer and issue.audiences."))
+    })?;
+    Ok(TakesDraft::Issued { expectation: Box::new(expectation) })
 }
 
 fn api_keys(written: &api::ApiKeys, at: &At<'_>, notes: &mut Notes) -> Result<TakesDraft, Code> {
@@ -205,12 +304,14 @@ fn leeway(written: Option<&str>, at: &At<'_>, notes: &mut Notes) -> Result<Durat
 }
 
 fn keys(written: &api::Jwt, at: &At<'_>, notes: &mut Notes) -> Result<KeysDraft, Code> {
+    let is_plain_allowed = written.insecure_http == Some(true);
     match &written.keys {
         api::Keys { discovery: Some(api::Discovery {}), url: None, secret_ref: None, inline: None } => {
-            source(written, KeyPlace::Discovery(written.issuer.as_str().into()), &written.issuer, at, notes)
+            let place = KeyPlace::Discovery(written.issuer.as_str().into());
+            source(place, &written.issuer, is_plain_allowed, at, notes)
         }
         api::Keys { discovery: None, url: Some(url), secret_ref: None, inline: None } => {
-            source(written, KeyPlace::Url(url.as_str().into()), url, &at.field("url"), notes)
+            source(KeyPlace::Url(url.as_str().into()), url, is_plain_allowed, &at.field("url"), notes)
         }
         api::Keys { discovery: None, url: None, secret_ref: Some(secret), inline: None } => {
             Ok(KeysDraft::Secret { secret: secret.clone(), hmac: None })
@@ -225,10 +326,16 @@ fn keys(written: &api::Jwt, at: &At<'_>, notes: &mut Notes) -> Result<KeysDraft,
     }
 }
 
-fn source(written: &api::Jwt, place: KeyPlace, url: &str, at: &At<'_>, notes: &mut Notes) -> Result<KeysDraft, Code> {
+/// Keys that are fetched from `url`, over plain HTTP only where that is allowed.
+pub(super) fn source(
+    place: KeyPlace,
+    url: &str,
+    is_plain_allowed: bool,
+    at: &At<'_>,
+    notes: &mut Notes,
+) -> Result<KeysDraft, Code> {
     let safety = parse_source(url).map_err(|problem| notes.error(at, problem))?;
-    let allowed = written.insecure_http == Some(true);
-    match (safety, allowed) {
+    match (safety, is_plain_allowed) {
         (Safety::PlainHttp, false) => {
             let cause = "the keys would be fetched over plain HTTP, where anybody on the way can change them";
             let cure = "Use https, or write insecureHttp: true if the way is safe.";
@@ -245,7 +352,8 @@ fn source(written: &api::Jwt, place: KeyPlace, url: &str, at: &At<'_>, notes: &m
     Ok(KeysDraft::Source(KeySource { place, insecure_http }))
 }
 
-fn inline(text: &str, at: &At<'_>, notes: &mut Notes) -> Result<KeysDraft, Code> {
+/// Keys that stand in the policy.
+pub(super) fn inline(text: &str, at: &At<'_>, notes: &mut Notes) -> Result<KeysDraft, Code> {
     match KeySet::parse(text.as_bytes()) {
         Ok((set, skipped)) => {
             for key in &skipped {

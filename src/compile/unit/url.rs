@@ -70,6 +70,39 @@ pub(in crate::compile) fn parse_source(text: &str) -> Result<Safety, Problem> {
     Ok(if origin.tls || is_loopback { Safety::Safe } else { Safety::PlainHttp })
 }
 
+/// The URL of an issuer of ours, taken apart. It has one form alone, since tokens and clients compare it byte for byte.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::compile) struct IssuerUrl {
+    /// Scheme and authority.
+    pub(in crate::compile) origin: Box<str>,
+    /// In lower case, without a port.
+    pub(in crate::compile) host: Arc<str>,
+    /// Normalised, without a slash at the end; empty for the root.
+    pub(in crate::compile) path: Box<str>,
+    pub(in crate::compile) safety: Safety,
+}
+
+/// Reads the URL of an issuer of ours.
+pub(in crate::compile) fn parse_issuer(text: &str) -> Result<IssuerUrl, Problem> {
+    let (origin, host, uri) = parse(text)?;
+    let scheme = if origin.tls { "https" } else { "http" };
+    let start = format!("{scheme}://{host}");
+    let path = text.strip_prefix(&start).filter(|path| {
+        path.is_empty() || (!path.ends_with('/') && normal_path(path).is_some_and(|normal| *normal == **path))
+    });
+    let Some(path) = path.filter(|_| uri.query().is_none()) else {
+        let cause = "the URL can be written in another form, or has more than a scheme, a host and a path";
+        let cure =
+            "Write it as https://gw.example.com/shop: in lower case, with a plain path, without a slash at the end.";
+        return Err(Problem::value(cause, cure));
+    };
+    if path.split('/').any(|segment| segment == ".well-known") {
+        return Err(Problem::value("the path is among those of metadata", "Use a path without .well-known."));
+    }
+    let safety = parse_source(text)?;
+    Ok(IssuerUrl { path: path.into(), host: Arc::clone(&origin.host), origin: start.into(), safety })
+}
+
 fn parse(text: &str) -> Result<(Origin, Host<'static>, Uri), Problem> {
     let malformed = |cause: &str| Problem::value(cause, "Write a URL such as https://api.example.com.");
     let uri: Uri = text.parse().map_err(|_| malformed("the value is not a URL"))?;
@@ -95,7 +128,7 @@ pub(in crate::compile) fn normal_path(path: &str) -> Option<Box<str>> {
 
 #[cfg(test)]
 mod tests {
-    use super::{Safety, normal_path, parse_source, parse_target};
+    use super::{Safety, normal_path, parse_issuer, parse_source, parse_target};
 
     #[test]
     fn a_target_is_scheme_host_port_and_base() {
@@ -148,6 +181,41 @@ mod tests {
             assert_eq!(parse_source(text).unwrap(), safety, "{text}");
         }
         assert!(parse_source("login.example.com").is_err());
+    }
+
+    #[test]
+    fn an_issuer_has_one_form() {
+        for (text, origin, host, path) in [
+            ("https://gw.example.com", "https://gw.example.com", "gw.example.com", ""),
+            ("https://gw.example.com/shop", "https://gw.example.com", "gw.example.com", "/shop"),
+            ("http://127.0.0.1:8080/a/b-._~9", "http://127.0.0.1:8080", "127.0.0.1", "/a/b-._~9"),
+        ] {
+            let url = parse_issuer(text).unwrap();
+            assert_eq!((&*url.origin, &*url.host, &*url.path), (origin, host, path), "{text}");
+        }
+        for text in [
+            "https://gw.example.com/",
+            "https://gw.example.com/shop/",
+            "https://GW.example.com",
+            "HTTPS://gw.example.com",
+            "https://gw.example.com./shop",
+            "https://gw.example.com:/shop",
+            "https://gw.example.com:08/shop",
+            "https://gw.example.com?a",
+            "https://gw.example.com/shop?a",
+            "https://gw.example.com/shop#a",
+            "https://me@gw.example.com",
+            "https://gw.example.com//shop",
+            "https://gw.example.com/a/../b",
+            "https://gw.example.com/.",
+            "https://gw.example.com/%61",
+            "https://gw.example.com/.well-known",
+            "https://gw.example.com/a/.well-known/b",
+            "gw.example.com",
+            "",
+        ] {
+            assert!(parse_issuer(text).is_err(), "{text}");
+        }
     }
 
     #[test]

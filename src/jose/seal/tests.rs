@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::{MAX_SEALED_BYTES, PREFIX, SealKey};
 use crate::jose::tests::assert_rows;
-use crate::jose::{MAX_TOKEN_BYTES, base64url};
+use crate::jose::{Algorithm, MAX_TOKEN_BYTES, SigningKey, base64url};
 use crate::secret::Secret;
 
 const TOKEN: &str = "eyJhbGciOiJFUzI1NiJ9.e30.c2lnbmF0dXJl";
@@ -123,4 +123,17 @@ proptest! {
         prop_assert_eq!(open(&KEY, &text), None);
         prop_assert_eq!(open(&KEY, &format!("{PREFIX}{near}")), None);
     }
+}
+
+#[test]
+fn what_goes_with_a_signing_key_is_the_same_wherever_that_is() {
+    let made = || SigningKey::generate(Algorithm::ES256).unwrap();
+    let (one, two) = (made(), made());
+    let again = SigningKey::from_pkcs8(&one.to_pkcs8().unwrap(), Algorithm::ES256).unwrap();
+    let seal = |key: &SigningKey| SealKey::of(key).unwrap();
+    let sealed = seal(&one).seal(TOKEN).unwrap();
+    assert_eq!(open(&seal(&two), &sealed), None);
+    assert_eq!(open(&seal(&again), &sealed), Some(TOKEN.to_owned()));
+    let shared = SigningKey::hmac(&Secret::new(vec![7; 32]), Algorithm::HS256).unwrap();
+    assert!(SealKey::of(&shared).is_err());
 }

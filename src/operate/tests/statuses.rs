@@ -13,7 +13,7 @@ use crate::name::{Generation, Kind, ObjectKey};
 use crate::operate::ack::Ack;
 use crate::operate::programmed::{Missing, Programmed, judge};
 use crate::operate::status::{Known, desired};
-use crate::resources::{Scope, Version};
+use crate::resources::{Scope, SigningKeyState, Version};
 use crate::state::{Board, Standing};
 
 const NOW: UnixTime = UnixTime::from_secs(1_795_507_200);
@@ -313,4 +313,37 @@ fn a_status_lists_256_findings_and_counts_the_rest_and_cuts_what_is_too_long() {
     assert_eq!(many["findings"][0]["message"].as_str().unwrap().chars().count(), 1_024);
     findings.truncate(256);
     assert_eq!(status(findings).get("moreFindings"), None);
+}
+
+#[test]
+fn the_status_of_an_issuer_lists_its_keys_and_which_of_them_signs() {
+    let state = |number: usize, signs, since| SigningKeyState {
+        kid: format!("key-{number}").into(),
+        algorithm: "EdDSA",
+        state: if signs { "Active" } else { "Retiring" },
+        signs,
+        since,
+        next: "x".repeat(300),
+    };
+    let judged = |keys: Vec<SigningKeyState>| {
+        let mut verdict = (*verdict(2, vec![], vec![])).clone();
+        verdict.keys = keys;
+        desired(&policy("p"), &verdict, &Programmed::Enforced, None, NOW)
+    };
+    let one = judged(vec![state(0, true, Some(NOW)), state(1, false, None)]);
+    let status = &one.document["status"];
+    assert_eq!(
+        (&status["signing"]["kid"], &status["signing"]["since"]),
+        (&json!("key-0"), &json!("2026-11-24T08:00:00Z"))
+    );
+    assert_eq!((&status["keys"][1]["state"], &status["keys"][1].get("since")), (&json!("Retiring"), &None));
+    assert_eq!(status["keys"][0]["next"].as_str().unwrap().chars().count(), 256);
+    // Without one that signs; with more than there can be; and another is written anew.
+    let none = judged(vec![state(1, false, None)]);
+    assert_eq!(none.document["status"].get("signing"), None);
+    let many = judged((0..20).map(|number| state(number, false, None)).collect());
+    assert_eq!(many.document["status"]["keys"].as_array().unwrap().len(), 16);
+    assert_ne!(one.known, none.known);
+    assert_eq!(judged(vec![]).document["status"].get("keys"), None);
+    assert_eq!(Known::of(Kind::TokenPolicy, &with_status(status)).unwrap(), one.known);
 }

@@ -20,6 +20,7 @@ fn verdict(name: &str, generation: u64, findings: Vec<Finding>) -> (ObjectKey, O
         reads: Vec::new(),
         refusing_rules: 0,
         rules: 0,
+        keys: Vec::new(),
     };
     (key(name), Some(Arc::new(verdict)))
 }

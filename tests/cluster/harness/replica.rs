@@ -95,6 +95,7 @@ pub(crate) fn judged(kind: Kind, object: &DynamicObject, findings: Vec<Finding>)
         findings,
         reads: vec![Read { key: key.clone(), version }],
         refusing_rules: 0,
+        keys: Vec::new(),
         rules: 1,
     };
     (key, verdict)
