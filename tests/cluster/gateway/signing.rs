@@ -210,9 +210,9 @@ async fn two_who_lead_at_once_are_refused_in_turn_and_the_history_stays_lawful()
     let writes = plane.writes(&space.name);
     let of_keys = || writes.iter().filter(|write| write.resource == "secrets" && write.name == "shop-keys");
     let conflicts = of_keys().filter(|write| write.status == 409).count();
-    let writers = |user: &Installation<'_>| of_keys().filter(|write| write.taken && write.user == user.user()).count();
+    let taken_of = |user: &Installation<'_>| of_keys().filter(|write| write.taken && write.user == user.user()).count();
     assert!(conflicts > 0, "nobody was refused: {:?}", of_keys().collect::<Vec<_>>());
-    assert!(writers(&one) > 0 && writers(&other) > 0, "both have written");
+    assert!(taken_of(&one) > 0 && taken_of(&other) > 0, "both have written");
 }
 
 #[tokio::test]
