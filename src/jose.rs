@@ -43,6 +43,7 @@ mod token;
 mod verified;
 
 pub use algorithm::{Algorithm, Family};
+pub(crate) use api_key::checksum;
 pub use api_key::{ApiKey, ApiKeyRecord, ApiKeySet, InvalidApiKey, NewApiKey, NoRandomness};
 pub use assertion::{Assertion, AssertionTerms};
 pub use claims::{Claims, VerifiedBy};

@@ -1,0 +1,4 @@
+//! The authorization server: metadata, JWKS, token, introspection, revocation.
+
+pub mod family;
+pub mod revoked;
