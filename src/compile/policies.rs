@@ -19,7 +19,7 @@ use crate::name::{Kind, ObjectKey};
 use crate::resources::{KeySource, Object, Reading, ReportKey};
 use crate::secret::Secret;
 use crate::snapshot::{
-    AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, Entry, JwtEntry, KeyCell, Policy, Takes,
+    AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, Entry, Format, JwtEntry, KeyCell, Policy, Takes,
 };
 
 /// A compiled policy.
@@ -120,7 +120,7 @@ impl Join<'_> {
         let takes = match takes {
             TakesDraft::Jwt { expectation, keys } => {
                 let keys = self.keys(index, keys);
-                Takes::Jwt(JwtEntry { expectation: *expectation, keys, issued: None })
+                Takes::Jwt(JwtEntry { expectation: *expectation, keys, issued: None, format: Format::Jwt })
             }
             TakesDraft::ApiKeys { selector, places } => {
                 let selection = Selection { namespace: Arc::clone(self.namespace), labels: selector.clone() };
