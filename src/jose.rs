@@ -6,8 +6,8 @@
 //!                                 select: the one key that the token may have been signed with
 //!                                 signature, last, because it costs ten times all the rest
 //! text ─ ApiKey::parse ─► ApiKey ─ ApiKeySet::verify(key, now) ─► Verified<Claims>
-//! text ─ Proof::verify(text, terms, now) ─► Proof               that its sender holds a key (DPoP)
-//! text ─ Token::parse ─► Token ─ Assertion::verify(…) ─► Assertion      that a client is who it says
+//! text ─ Token::parse ─► Token ─ Assertion::verify(token, terms, KeySet, now) ─► Assertion: who a client is
+//! text ─ Proof::verify(text, terms, now) ─► Proof: that its sender holds a key (DPoP)
 //! ```
 //!
 //! Strict by default: RFC 7515, 7517, 7518, 7519, 8725 and 9068, and where they leave a choice, the safer one. Every
@@ -43,6 +43,7 @@ mod token;
 mod verified;
 
 pub use algorithm::{Algorithm, Family};
+pub(crate) use api_key::checksum;
 pub use api_key::{ApiKey, ApiKeyRecord, ApiKeySet, InvalidApiKey, NewApiKey, NoRandomness};
 pub use assertion::{Assertion, AssertionTerms};
 pub use claims::{Claims, VerifiedBy};
@@ -59,4 +60,4 @@ pub use seal::{MAX_SEALED_BYTES, SealKey};
 pub use sign::{SigningKey, SigningKeyError};
 pub use thumbprint::Thumbprint;
 pub use token::{MAX_TOKEN_BYTES, Token};
-pub use verified::Verified;
+pub use verified::{Introspected, Verified};

@@ -13,6 +13,7 @@ pub mod compile;
 pub mod demo;
 pub mod expr;
 pub mod finding;
+pub mod issuer;
 pub mod jose;
 pub mod limit;
 pub mod name;

@@ -7,6 +7,7 @@
 //!    └── verdicts ─────────────────────────────► Scribe ◄┘ ─ status, on change only ─► API server
 //!                                            └─ Herald ─ events, what is new ─► API server
 //!  key sets at hand ──────────────────────────► Archivist ─ one object, on change only ─► API server
+//!  refresh tokens, revocations ─► Records ─ sixteen objects, read and written when asked ─► API server
 //! ```
 //!
 //! A replica says on a Lease of its own up to which resource version of each watch its published snapshot goes, and which
@@ -25,6 +26,7 @@ mod herald;
 mod leadership;
 mod lease;
 mod programmed;
+pub mod records;
 mod replica;
 mod scribe;
 mod status;

@@ -3,7 +3,9 @@
 //! What is kept is small and has an end: the family of a refresh token, a token that was revoked. Every write says which
 //! version it replaces, so that of two who act on one record at once exactly one succeeds, wherever it is kept.
 
+pub mod file;
 mod memory;
+pub(crate) mod table;
 #[cfg(test)]
 mod tests;
 

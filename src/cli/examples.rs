@@ -95,12 +95,14 @@ Examples:
 pub(super) const KEYS: &str = "\
 Examples:
   bearward keys generate api-key --owner batch --scope orders:read --label team=shop
+  bearward keys generate client-secret --name batch-client
   bearward keys generate signing --private-key key.pem > keys.json
   bearward keys hash < key";
 
 pub(super) const GENERATE: &str = "\
 Examples:
   bearward keys generate api-key --owner batch --label team=shop | kubectl apply -n shop -f -
+  bearward keys generate client-secret --name batch-client | kubectl apply -n shop -f -
   bearward keys generate signing --private-key key.pem --key-set keys.json";
 
 pub(super) const API_KEY: &str = "\
@@ -108,6 +110,14 @@ Examples:
   bearward keys generate api-key --owner batch --label team=shop | kubectl apply -n shop -f -
   bearward keys generate api-key --owner batch --scope orders:read --label team=shop --secret batch.yaml > key
   curl -H \"x-api-key: $(cat key)\" https://api.example.com/orders";
+
+pub(super) const CLIENT_SECRET: &str = "\
+Examples:
+  bearward keys generate client-secret --name batch-client | kubectl apply -n shop -f -
+  bearward keys generate client-secret --name batch-client --lifetime 2160h --secret batch-client.yaml > secret
+
+To replace a secret without a break, apply the new Secret with two more members: previousHash, the
+hash of the old one, and previousExpiresAt, until when both are taken.";
 
 pub(super) const SIGNING: &str = "\
 Examples:

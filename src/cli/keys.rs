@@ -8,6 +8,7 @@ use clap::{Args, Subcommand};
 use super::{examples, values};
 use crate::clock::UnixTime;
 use crate::command::keys::api_key::ApiKeyArgs;
+use crate::command::keys::client_secret::ClientSecretArgs;
 use crate::command::keys::signing::SigningArgs;
 use crate::jose::Algorithm;
 
@@ -16,20 +17,22 @@ use crate::jose::Algorithm;
 pub enum Keys {
     /// An API key is made.
     GenerateApiKey(ApiKeyArgs),
+    /// A client's secret is made.
+    GenerateClientSecret(ClientSecretArgs),
     /// A signing key is made.
     GenerateSigning(SigningArgs),
-    /// An API key is hashed.
+    /// An API key, or a client's secret, is hashed.
     Hash,
 }
 
 #[derive(Debug, Subcommand)]
 pub(super) enum KeysCommands {
-    /// Make an API key, or a key that signs tokens
+    /// Make an API key, a client's secret, or a key that signs tokens
     ///
     /// What is secret is shown once or written to a new file that only its owner can read.
     #[command(subcommand, after_long_help = examples::GENERATE)]
     Generate(GenerateCommands),
-    /// Print the hash of the API key on standard input, as a Secret keeps it
+    /// Print the hash of the API key or client's secret on standard input, as a Secret keeps it
     #[command(after_long_help = examples::HASH)]
     Hash,
 }
@@ -42,6 +45,12 @@ pub(super) enum GenerateCommands {
     /// the key to standard output. The key is shown only now.
     #[command(after_long_help = examples::API_KEY)]
     ApiKey(Box<ApiKey>),
+    /// Make a secret for a client of an issuer: the secret for the client, and a Secret with its hash for the gateway
+    ///
+    /// The Secret goes to standard output and the client's secret to standard error; with --secret, the Secret goes to that
+    /// file and the client's secret to standard output. It is shown only now.
+    #[command(after_long_help = examples::CLIENT_SECRET)]
+    ClientSecret(ClientSecret),
     /// Make a key that signs tokens: the private half in a new file, the public half as a key set
     #[command(after_long_help = examples::SIGNING)]
     Signing(Signing),
@@ -78,6 +87,22 @@ pub(super) struct ApiKey {
 }
 
 #[derive(Debug, Args)]
+pub(super) struct ClientSecret {
+    /// The name of the Secret, to which the TokenPolicy's client refers
+    #[arg(long, value_name = "NAME", value_parser = values::subdomain)]
+    name: Box<str>,
+    /// The namespace of the Secret; when unset, whichever it is applied to
+    #[arg(long, value_name = "NAME", value_parser = values::label)]
+    namespace: Option<Box<str>>,
+    /// How long it is good, such as 2160h; when unset, until it is replaced
+    #[arg(long, value_name = "DURATION", value_parser = values::duration)]
+    lifetime: Option<Duration>,
+    /// Write the Secret to this new file, for its owner alone
+    #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
+    secret: Option<PathBuf>,
+}
+
+#[derive(Debug, Args)]
 pub(super) struct Signing {
     /// The file that the private key is written to, as PKCS #8 in PEM; it must not be there yet
     #[arg(long, value_name = "FILE", value_hint = clap::ValueHint::FilePath)]
@@ -94,6 +119,11 @@ impl KeysCommands {
     pub(super) fn typed(self) -> Result<Keys, String> {
         match self {
             Self::Generate(GenerateCommands::ApiKey(key)) => key.typed().map(Keys::GenerateApiKey),
+            Self::Generate(GenerateCommands::ClientSecret(client)) => {
+                let ClientSecret { name, namespace, lifetime, secret } = client;
+                let (name, namespace) = (name.into(), namespace.map(Into::into));
+                Ok(Keys::GenerateClientSecret(ClientSecretArgs { name, namespace, lifetime, secret }))
+            }
             Self::Generate(GenerateCommands::Signing(key)) => {
                 let Signing { private_key, key_set, algorithm } = key;
                 Ok(Keys::GenerateSigning(SigningArgs { algorithm, private_key, key_set }))

@@ -212,6 +212,10 @@ fn what_cannot_be_meant_is_a_usage_error_that_says_what_was_expected() {
         ("keys generate api-key --owner o --label team", "expected NAME=VALUE"),
         ("keys generate api-key --owner o --label a=1 --label a=2", "--label has a twice"),
         ("keys generate api-key --owner o --not-before tomorrow", "expected a time such as 2027-01-31T00:00:00Z"),
+        ("keys generate client-secret", "--name <NAME>"),
+        ("keys generate client-secret --name Batch", "lower-case letters"),
+        ("keys generate client-secret --name batch --lifetime 90d", "expected a duration in h, m, s and ms"),
+        ("keys generate client-secret --name batch bws_x", "unexpected argument"),
         ("keys generate signing", "--private-key <FILE>"),
         ("keys hash bw_key", "unexpected argument"),
     ] {
@@ -250,6 +254,20 @@ fn what_a_key_is_good_for_is_typed() {
     assert_eq!(args.lifetime, DEFAULT_LIFETIME);
     assert_eq!(args.labels, [("team".to_owned(), "shop".to_owned())]);
     assert_eq!(args.not_before, Some(UnixTime::from_secs(1_801_353_600)));
+}
+
+#[test]
+fn how_long_a_clients_secret_is_good_is_typed() {
+    let typed = |line: &str| match parse(words(line)) {
+        Ok(Command::Keys(Keys::GenerateClientSecret(args))) => (args.name, args.namespace, args.lifetime),
+        other => panic!("{line}: {other:?}"),
+    };
+    let name = || "batch-client".to_owned();
+    assert_eq!(typed("keys generate client-secret --name batch-client"), (name(), None, None));
+    assert_eq!(
+        typed("keys generate client-secret --name batch-client --namespace shop --lifetime 1h"),
+        (name(), Some("shop".to_owned()), Some(Duration::from_hours(1))),
+    );
 }
 
 #[test]

@@ -1,6 +1,7 @@
-//! `bearward keys`: makes API keys and signing keys, and hashes a key for a record.
+//! `bearward keys`: makes API keys, secrets of clients and signing keys, and hashes one for a record.
 
 pub mod api_key;
+pub mod client_secret;
 pub mod hash;
 pub mod signing;
 #[cfg(test)]
@@ -8,10 +9,12 @@ mod tests;
 
 use std::io::ErrorKind;
 
+use jiff::Timestamp;
 use thiserror::Error;
 
 use super::{FileError, PrivateKeyError};
-use crate::jose::{InvalidApiKey, NoRandomness, Reason, SigningKeyError};
+use crate::clock::UnixTime;
+use crate::jose::{InvalidApiKey, InvalidClientSecret, NoRandomness, Reason, SigningKeyError};
 
 /// Why a key could not be made or hashed.
 #[derive(Debug, PartialEq, Eq, Error)]
@@ -31,6 +34,12 @@ pub enum KeysError {
     /// What the record was to say, no record may say.
     #[error(transparent)]
     Record(#[from] InvalidApiKey),
+    /// What the record was to say, no record may say.
+    #[error(transparent)]
+    SecretRecord(#[from] InvalidClientSecret),
+    /// A secret that ends when it begins is of no use.
+    #[error("the secret would never be valid, expected a lifetime above zero")]
+    NeverValid,
     /// A key that is good for longer is forgotten before it ends.
     #[error("the key would live longer than a year (8760h)")]
     LivesTooLong,
@@ -43,6 +52,9 @@ pub enum KeysError {
     /// What was read is no API key.
     #[error("not an API key: {}", is_not(*.0))]
     NotApiKey(Reason),
+    /// What was read is meant to be a client's secret and is none.
+    #[error("not a client's secret: expected bws_ and 49 characters with a checksum")]
+    NotClientSecret,
     /// The key could not be read.
     #[error("the key cannot be read: {0}")]
     Input(ErrorKind),
@@ -58,6 +70,11 @@ fn is_not(reason: Reason) -> &'static str {
     } else {
         reason.meaning()
     }
+}
+
+/// RFC 3339, in whole seconds.
+fn time(time: UnixTime) -> Result<String, KeysError> {
+    Timestamp::from_second(time.secs()).map(|time| time.to_string()).map_err(|_| KeysError::NoDate)
 }
 
 impl From<std::io::Error> for KeysError {

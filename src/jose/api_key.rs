@@ -5,7 +5,7 @@
 //! no security: it tells a mistyped or cut key from an unknown one before any look-up, and lets scanners of source code
 //! recognise a leaked key with hardly a false alarm.
 
-pub(super) mod checksum;
+pub(crate) mod checksum;
 mod generate;
 mod record;
 #[cfg(test)]

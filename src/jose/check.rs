@@ -4,7 +4,7 @@ use serde_json::Value;
 
 use super::claims::Claims;
 use super::times::Times;
-use super::{Expectation, KeySet, Profile, Reason, Scopes, Token, Verified};
+use super::{Expectation, Introspected, KeySet, Profile, Reason, Scopes, Token, Verified};
 use crate::clock::UnixTime;
 
 /// The longest subject, token id or client id, in bytes: they become keys of limits, logs and headers.
@@ -19,12 +19,27 @@ const OF_OTHER_TOKENS: [&str; 9] =
 impl Expectation {
     /// Every check but the choice of the key and the signature.
     pub fn check(&self, token: &Token<'_>, now: UnixTime) -> Result<(), Reason> {
-        self.examine(token, now).map(|_| ())
+        self.examine(token, now)?;
+        refuse_bound(token)
     }
 
     /// The one way from a token to its claims: cheap checks, key, signature, in this order.
     pub fn verify(&self, token: Token<'_>, keys: &KeySet, now: UnixTime) -> Result<Verified<Claims>, Reason> {
-        let (times, scopes) = self.examine(&token, now)?;
+        let read = self.examine(&token, now)?;
+        refuse_bound(&token)?;
+        self.finish(token, read, keys).map(Verified::new)
+    }
+
+    /// What a genuine token says, for whoever asks about a token that somebody else holds (RFC 7662; RFC 9449, section 6.2):
+    /// the same checks, but that it may be bound to a key or certificate of its holder, which `cnf` then names. That it was
+    /// shown to us lets nobody in.
+    pub fn introspect(&self, token: Token<'_>, keys: &KeySet, now: UnixTime) -> Result<Introspected, Reason> {
+        let read = self.examine(&token, now)?;
+        self.finish(token, read, keys).map(Introspected)
+    }
+
+    /// Key and signature.
+    fn finish(&self, token: Token<'_>, (times, scopes): (Times, Scopes), keys: &KeySet) -> Result<Claims, Reason> {
         let key = keys.select(&token, self)?;
         key.verify(token.algorithm(), token.signed().as_bytes(), token.signature())?;
         // RFC 9068 knows no use for such headers, and other verifiers have fetched what they name. Asked last, so that
@@ -32,7 +47,7 @@ impl Expectation {
         if token.header.bears_key && self.profile() == Profile::Rfc9068 {
             return Err(Reason::UnexpectedHeader);
         }
-        Ok(Verified::new(Claims::of_token(token, times, scopes, key.identity())))
+        Ok(Claims::of_token(token, times, scopes, key.identity()))
     }
 
     /// Makes every cheap check, and keeps what it read.
@@ -46,7 +61,6 @@ impl Expectation {
         let times = Times::read(&token.claims)?;
         times.check(self, now)?;
         self.check_names(token)?;
-        refuse_bound(token)?;
         Ok((times, Scopes::read(token.claims.get(self.scope_claim()))?))
     }
 

@@ -8,7 +8,7 @@ mod headers;
 mod key_choice;
 mod key_sets;
 mod keys;
-mod mint;
+pub(super) mod mint;
 mod privacy;
 mod properties;
 mod revoked_keys;

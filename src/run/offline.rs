@@ -108,6 +108,9 @@ pub(super) fn keys(keys: &cli::Keys) -> anyhow::Result<ExitCode> {
         cli::Keys::GenerateApiKey(args) => {
             command::keys::api_key::run(args, &clock, random, out, &mut io::stderr().lock())?;
         }
+        cli::Keys::GenerateClientSecret(args) => {
+            command::keys::client_secret::run(args, &clock, random, out, &mut io::stderr().lock())?;
+        }
         cli::Keys::GenerateSigning(args) => command::keys::signing::run(args, out)?,
         cli::Keys::Hash => command::keys::hash::run(&mut io::stdin().lock(), out)?,
     }

@@ -1,71 +1,33 @@
 //! A store in memory: for tests, and for what may end with the process.
 
-use std::collections::BTreeMap;
-use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::sync::{Mutex, PoisonError};
 
 use bytes::Bytes;
 
-use super::{Answer, MAX_KEY, MAX_VALUE, Record, Store, StoreError, Version};
+use super::table::{Bounds, Table, Write};
+use super::{Answer, Record, Store, Version};
 use crate::clock::{Clock, UnixTime};
 
-/// The most records; a new one beyond is refused, after those that have ended were removed.
-const MOST: usize = 65_536;
+/// As much as a file holds.
+const BOUNDS: Bounds = Bounds { records: 65_536, bytes: 64 << 20 };
 
-/// Records in memory, at most 65,536.
+/// Records in memory, at most 65,536, and 64 MiB of them.
 pub struct Memory {
     clock: Clock,
-    inner: Mutex<Inner>,
-}
-
-#[derive(Default)]
-struct Inner {
-    records: BTreeMap<Box<str>, (Record, UnixTime)>,
-    last: u64,
+    table: Mutex<Table>,
 }
 
 impl Memory {
     /// An empty store.
     pub fn new(clock: Clock) -> Self {
-        Self { clock, inner: Mutex::default() }
-    }
-
-    fn lock(&self) -> MutexGuard<'_, Inner> {
-        self.inner.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-
-    fn write(
-        &self,
-        key: &str,
-        value: Bytes,
-        replaces: Option<Version>,
-        until: UnixTime,
-    ) -> Result<Version, StoreError> {
-        if key.len() > MAX_KEY || value.len() > MAX_VALUE {
-            return Err(StoreError::TooLarge);
-        }
-        let now = self.clock.now();
-        let mut inner = self.lock();
-        let found = inner.records.get(key).filter(|(_, until)| now < *until).map(|(record, _)| record.version);
-        if found != replaces {
-            return Err(StoreError::Conflict);
-        }
-        if found.is_none() && inner.records.len() >= MOST {
-            inner.records.retain(|_, (_, until)| now < *until);
-            if inner.records.len() >= MOST {
-                return Err(StoreError::Full);
-            }
-        }
-        inner.last = inner.last.saturating_add(1);
-        let version = Version(inner.last);
-        inner.records.insert(key.into(), (Record { value, version }, until));
-        Ok(version)
+        Self { clock, table: Mutex::new(Table::new(BOUNDS, 0)) }
     }
 }
 
 impl Store for Memory {
     fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Record>> {
         let now = self.clock.now();
-        let found = self.lock().records.get(key).filter(|(_, until)| now < *until).map(|(record, _)| record.clone());
+        let found = self.table.lock().unwrap_or_else(PoisonError::into_inner).get(key, now).cloned();
         Box::pin(std::future::ready(Ok(found)))
     }
 
@@ -76,6 +38,9 @@ impl Store for Memory {
         replaces: Option<Version>,
         until: UnixTime,
     ) -> Answer<'a, Version> {
-        Box::pin(std::future::ready(self.write(key, value, replaces, until)))
+        let write = Write { key: key.into(), value, replaces, until };
+        let now = self.clock.now();
+        let written = self.table.lock().unwrap_or_else(PoisonError::into_inner).put(write, now);
+        Box::pin(std::future::ready(written))
     }
 }

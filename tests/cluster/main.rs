@@ -14,6 +14,7 @@ mod gateway;
 mod harness;
 mod leaders;
 mod outage;
+mod records;
 mod secrets;
 mod statuses;
 mod watches;

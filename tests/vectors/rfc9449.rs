@@ -5,7 +5,10 @@ use std::time::Duration;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bearward::clock::UnixTime;
-use bearward::jose::{Algorithm, Expectation, KeySet, Profile, Reason, SigningKey, Terms, Token, TokenHash};
+use bearward::jose::{
+    Algorithm, Expectation, KeySet, Profile, Proof, ProofFault, ProofTerms, ProofWindow, Reason, SigningKey, TargetUri,
+    Terms, Token, TokenHash,
+};
 use serde_json::{Value, json};
 
 use super::{assert_verified, decode, key_set, the_key};
@@ -52,6 +55,56 @@ fn sections_4_1_and_7_1_the_proofs_are_signed_by_the_key_that_they_bear() {
         let jwk = &segment(proof, 0)["jwk"];
         assert_verified(&json!({"section": section, "algorithm": "ES256", "key": jwk, "compact": proof}));
     }
+}
+
+/// What comes of a proof for this method and target, so many seconds after it was made.
+fn verify(proof: &str, method: &str, target: &str, token: Option<&str>, after: i64) -> Result<Proof, ProofFault> {
+    let targets = [TargetUri::parse(target).unwrap()];
+    let terms = ProofTerms {
+        method,
+        targets: &targets,
+        algorithms: &[Algorithm::ES256],
+        window: ProofWindow::default(),
+        token: token.map(TokenHash::of),
+    };
+    let made = segment(proof, 1)["iat"].as_i64().unwrap();
+    Proof::verify(proof, &terms, UnixTime::from_secs(made + after))
+}
+
+#[test]
+fn section_4_1_the_proof_is_good_for_its_token_request_alone() {
+    let endpoint = "https://server.example.com/token";
+    let judge = |method, target, token, after| {
+        verify(TOKEN_PROOF, method, target, token, after).map(|proof| proof.thumbprint.to_string())
+    };
+    assert_eq!(judge("GET", endpoint, None, 0), Err(ProofFault::Htm));
+    assert_eq!(judge("POST", "https://server.example.com/tokens", None, 0), Err(ProofFault::Htu));
+    assert_eq!(judge("POST", "https://resource.example.org/token", None, 0), Err(ProofFault::Htu));
+    assert_eq!(judge("POST", endpoint, Some(ACCESS_TOKEN), 0), Err(ProofFault::Ath));
+    assert_eq!(judge("POST", endpoint, None, 3600), Err(ProofFault::Time));
+    assert_eq!(judge("POST", endpoint, None, -3600), Err(ProofFault::Time));
+    assert_eq!(judge("POST", endpoint, None, 1), Ok(THUMBPRINT.to_owned()));
+}
+
+#[test]
+fn section_7_1_the_proof_is_good_for_its_resource_and_token_alone() {
+    let resource = "https://resource.example.org/protectedresource";
+    let judge = |method, target, token, after| {
+        verify(RESOURCE_PROOF, method, target, token, after).map(|proof| proof.thumbprint.to_string())
+    };
+    let other = ACCESS_TOKEN.replace('~', "-");
+    assert_eq!(judge("POST", resource, Some(ACCESS_TOKEN), 0), Err(ProofFault::Htm));
+    assert_eq!(judge("GET", "https://resource.example.org/", Some(ACCESS_TOKEN), 0), Err(ProofFault::Htu));
+    assert_eq!(judge("GET", resource, Some(&other), 0), Err(ProofFault::Ath));
+    assert_eq!(judge("GET", resource, Some(ACCESS_TOKEN), 60), Err(ProofFault::Time));
+    assert_eq!(judge("GET", resource, Some(ACCESS_TOKEN), 59), Ok(THUMBPRINT.to_owned()));
+    let uri = "HTTPS://RESOURCE.example.org:443/protectedresource?query#fragment";
+    assert_eq!(judge("GET", uri, Some(ACCESS_TOKEN), 0), Ok(THUMBPRINT.to_owned()));
+    let (one, other) = (
+        verify(TOKEN_PROOF, "POST", "https://server.example.com/token", None, 0).unwrap(),
+        verify(RESOURCE_PROOF, "GET", resource, Some(ACCESS_TOKEN), 0).unwrap(),
+    );
+    assert!(one.key != other.key && one.nonce.is_none());
 }
 
 #[test]

@@ -5,10 +5,9 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use aws_lc_rs::rand::SecureRandom;
-use jiff::Timestamp;
 use serde_json::Value;
 
-use super::KeysError;
+use super::{KeysError, time};
 use crate::clock::{Clock, UnixTime};
 use crate::command::files::{self, Readers};
 use crate::jose::{ApiKeyRecord, NewApiKey};
@@ -118,9 +117,4 @@ impl Record {
         lines.extend(self.members.iter().map(|(name, value)| format!("  {name}: {}", quoted(value))));
         lines.join("\n") + "\n"
     }
-}
-
-/// RFC 3339, in whole seconds.
-fn time(time: UnixTime) -> Result<String, KeysError> {
-    Timestamp::from_second(time.secs()).map(|time| time.to_string()).map_err(|_| KeysError::NoDate)
 }

@@ -9,12 +9,16 @@ use std::time::Duration;
 use aws_lc_rs::rand::SystemRandom;
 
 use super::api_key::{self, ApiKeyArgs, DEFAULT_LIFETIME, MAX_LIFETIME};
+use super::client_secret::{self, ClientSecretArgs};
 use super::signing::{self, SigningArgs};
 use super::{KeysError, hash};
 use crate::clock::{Clock, ManualClock, UnixTime};
 use crate::command::private_key;
 use crate::command::{FileError, FileProblem};
-use crate::jose::{Algorithm, ApiKey, ApiKeyRecord, ApiKeySet, InvalidApiKey, KeySet, Reason, SigningKeyError};
+use crate::jose::{
+    Algorithm, ApiKey, ApiKeyRecord, ApiKeySet, ClientSecret, ClientSecretRecord, InvalidApiKey, KeySet, Reason,
+    SigningKeyError,
+};
 
 /// 2027-01-15T08:00:00Z.
 const NOW: i64 = 1_800_000_000;
@@ -157,6 +161,78 @@ fn the_hash_of_a_key_is_what_its_record_has() {
     assert_eq!(hash(&key.as_bytes()[16..59]), Err(KeysError::NotApiKey(Reason::MalformedToken)));
     let said = hash(b"bw_x").unwrap_err().to_string();
     assert_eq!(said, "not an API key: expected bw_, an id, _, and a secret with its checksum");
+}
+
+fn client_args() -> ClientSecretArgs {
+    ClientSecretArgs { name: "batch-client".to_owned(), namespace: None, lifetime: None, secret: None }
+}
+
+/// What went to standard output and to standard error.
+fn generate_client_secret(args: &ClientSecretArgs) -> Result<(String, String), KeysError> {
+    let (mut out, mut err) = (Vec::new(), Vec::new());
+    client_secret::run(args, &clock(), &SystemRandom::new(), &mut out, &mut err)?;
+    Ok((String::from_utf8(out).unwrap(), String::from_utf8(err).unwrap()))
+}
+
+#[test]
+fn a_new_clients_secret_is_taken_by_its_record_and_shown_apart_from_it() {
+    let args = ClientSecretArgs { namespace: Some("shop".to_owned()), lifetime: Some(90 * DAY), ..client_args() };
+    let (yaml, shown) = generate_client_secret(&args).unwrap();
+    let text = shown.lines().next().unwrap();
+    assert!(ClientSecret::claims_to_be_one(text) && !yaml.contains(text) && !yaml.contains(&text[4..47]), "{yaml}");
+    assert!(shown.ends_with("The secret is shown only now. Its hash alone is kept.\n"), "{shown}");
+    let head = "apiVersion: v1\nkind: Secret\ntype: bearward.dev/client-secret\nmetadata:\n  name: \"batch-client\"\n  \
+                namespace: \"shop\"\n  labels:\n    bearward.dev/use: credentials\nstringData:\n";
+    assert!(yaml.starts_with(head), "{yaml}");
+    let data = members(&yaml, "stringData:");
+    assert_eq!(data["expiresAt"], "2027-04-15T08:00:00Z");
+    let parsed = ClientSecretRecord::parse(data.iter().map(|(name, value)| (name.as_str(), value.as_bytes()))).unwrap();
+    let (known, secret) = (parsed.into_known(), ClientSecret::parse(text).unwrap());
+    let now = UnixTime::from_secs(NOW);
+    assert_eq!(secret.verify(&known, now), Ok(()));
+    assert_eq!(secret.verify(&known, now.plus(90 * DAY)), Err(Reason::ClientSecretExpired));
+    let (other, _) = generate_client_secret(&client_args()).unwrap();
+    let other = members(&other, "stringData:");
+    assert_eq!(other.keys().collect::<Vec<_>>(), ["hash"], "without a lifetime it has no end");
+    assert_ne!(other["hash"], data["hash"]);
+}
+
+#[test]
+fn where_the_record_of_a_clients_secret_goes_to_a_file_the_secret_goes_to_standard_output() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("client.yaml");
+    let args = ClientSecretArgs { secret: Some(path.clone()), ..client_args() };
+    let (secret, said) = generate_client_secret(&args).unwrap();
+    ClientSecret::parse(secret.trim_end()).unwrap();
+    assert!(!said.contains("bws_"), "{said}");
+    let yaml = std::fs::read_to_string(&path).unwrap();
+    assert_eq!(mode(&path), 0o600);
+    assert!(!yaml.contains(secret.trim_end()) && yaml.contains("hash: \"sha256:"), "{yaml}");
+    let there = FileError { path: path.clone(), problem: FileProblem::Write(std::io::ErrorKind::AlreadyExists) };
+    assert_eq!(generate_client_secret(&args), Err(KeysError::File(there)));
+    assert_eq!(std::fs::read_to_string(&path).unwrap(), yaml, "an existing file is left alone");
+}
+
+#[test]
+fn a_clients_secret_that_would_never_be_taken_is_not_made() {
+    let refused = |lifetime| generate_client_secret(&ClientSecretArgs { lifetime: Some(lifetime), ..client_args() });
+    assert_eq!(refused(Duration::ZERO), Err(KeysError::NeverValid));
+    assert_eq!(refused(Duration::MAX), Err(KeysError::NoDate));
+    assert!(refused(Duration::from_secs(1)).is_ok());
+}
+
+#[test]
+fn the_hash_of_a_clients_secret_is_what_its_record_has() {
+    let (yaml, shown) = generate_client_secret(&client_args()).unwrap();
+    let secret = shown.lines().next().unwrap();
+    let hash = |input: &str| {
+        let mut out = Vec::new();
+        hash::run(&mut input.as_bytes(), &mut out).map(|()| String::from_utf8(out).unwrap())
+    };
+    assert_eq!(hash(&format!("{secret}\n")), Ok(format!("{}\n", members(&yaml, "stringData:")["hash"])));
+    let last = if secret.ends_with('0') { "1" } else { "0" };
+    assert_eq!(hash(&[&secret[..secret.len() - 1], last].concat()), Err(KeysError::NotClientSecret));
+    assert_eq!(hash("bws_"), Err(KeysError::NotClientSecret));
 }
 
 fn make_signing(algorithm: Algorithm, private_key: PathBuf, key_set: Option<PathBuf>) -> Result<String, KeysError> {

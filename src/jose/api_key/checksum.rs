@@ -1,4 +1,5 @@
-//! The checksum of an API key, and of a client's secret: CRC-32 (ISO 3309, as in zip and Ethernet) as six digits of base 62.
+//! The checksum of an API key and of other credentials of ours: CRC-32 (ISO 3309, as in zip and Ethernet) as six digits of
+//! base 62.
 
 /// How many digits it has: 62⁶ is more than 2³².
 pub(in crate::jose) const LENGTH: usize = 6;
@@ -8,7 +9,7 @@ pub(super) const DIGITS: &[u8; 62] = b"0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcde
 const POLYNOMIAL: u32 = 0xEDB8_8320;
 
 /// The checksum of everything before it, most significant digit first.
-pub(in crate::jose) fn of(text: &str) -> String {
+pub(crate) fn of(text: &str) -> String {
     let mut rest = crc32(text.as_bytes());
     let mut digits = [0; LENGTH];
     for digit in digits.iter_mut().rev() {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use super::assert_rows;
 use super::mint::{AUDIENCE, ES256, ISSUER, Json, NOW, STRANGER, claims, generic_terms, judge, now, terms};
-use crate::jose::{Expectation, Reason, Terms, Token, VerifiedBy};
+use crate::jose::{Expectation, KeySet, Reason, Terms, Token, VerifiedBy};
 
 fn rows(rows: impl IntoIterator<Item = (&'static str, Json, Result<(), Reason>)>) {
     assert_rows(
@@ -141,6 +141,36 @@ fn rfc_7800_a_bound_token_is_no_bearer_token() {
         ("an array", cnf("[{\"jkt\":\"x\"}]"), unsupported),
         ("unbound", claims(), Ok(())),
     ]);
+}
+
+#[test]
+fn rfc_9449_section_6_2_who_asks_about_a_bound_token_is_told_what_it_says() {
+    let introspect = |token: &str, keys: &KeySet| {
+        let read = Expectation::new(terms()).unwrap().introspect(Token::parse(token)?, keys, now())?;
+        Ok(read.claims().get("cnf").map(ToString::to_string))
+    };
+    let cnf = "{\"jkt\":\"0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I\"}";
+    let bound = claims().with("cnf", cnf);
+    let of = |claims: &Json| introspect(&ES256.token_of(claims), &ES256.keys);
+    assert_rows([
+        ("forged", introspect(&STRANGER.token(&ES256.header(), &bound), &ES256.keys), Err(Reason::BadSignature)),
+        ("of another issuer", of(&bound.clone().with_text("iss", "https://a.example")), Err(Reason::IssUnknown)),
+        ("expired", of(&bound.clone().with("exp", NOW)), Err(Reason::Expired)),
+        ("for another audience", of(&bound.clone().with_text("aud", "other")), Err(Reason::AudMismatch)),
+        ("without jti", of(&bound.clone().without("jti")), Err(Reason::ClaimMissing)),
+        (
+            "of another type",
+            introspect(&ES256.token(&ES256.header().with_text("typ", "dpop+jwt"), &bound), &ES256.keys),
+            Err(Reason::WrongTyp),
+        ),
+        ("bound", of(&bound), Ok(Some(cnf.to_owned()))),
+        ("unbound", of(&claims()), Ok(None)),
+    ]);
+    assert_eq!(
+        ES256.judge(&ES256.token_of(&bound), terms()),
+        Err(Reason::BoundAsBearer),
+        "shown as its own by a client"
+    );
 }
 
 #[test]

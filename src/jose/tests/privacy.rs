@@ -4,7 +4,8 @@ use std::fmt::Debug;
 
 use super::mint::{ES256, Json, claims, now, terms};
 use crate::jose::{
-    ApiKey, ApiKeySet, Expectation, FingerprintKey, KeySet, NewApiKey, Reason, SigningKey, Token, TokenHash,
+    ApiKey, ApiKeySet, ClientSecret, Expectation, FingerprintKey, KeySet, NewApiKey, NewClientSecret, Reason, SealKey,
+    SigningKey, Token, TokenHash,
 };
 use crate::secret::Secret;
 
@@ -24,6 +25,7 @@ macro_rules! assert_not_debug {
 #[test]
 fn what_holds_a_secret_or_a_credential_cannot_be_printed() {
     assert_not_debug!(Secret, SigningKey, Token<'_>, ApiKey<'_>, NewApiKey, ApiKeySet, FingerprintKey);
+    assert_not_debug!(SealKey, ClientSecret<'_>, NewClientSecret);
 }
 
 #[test]

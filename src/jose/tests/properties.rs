@@ -7,7 +7,7 @@ use serde_json::{Map, Value};
 
 use super::mint::{ES256, Issuer, RSA, claims, compact, judge, now, parse, terms, terms_for};
 use crate::jose::json::{self, JsonError};
-use crate::jose::{Algorithm, ApiKey, Expectation, Family, KeySet, SigningKey, Token, base64url};
+use crate::jose::{Algorithm, ApiKey, ClientSecret, Expectation, Family, KeySet, SigningKey, Token, base64url};
 use crate::secret::Secret;
 
 /// A key and a key set for each algorithm.
@@ -120,9 +120,10 @@ proptest! {
 
     #[test]
     fn no_text_makes_a_reader_panic(text in any::<String>(), near in "[A-Za-z0-9_.=+/-]{0,300}", bytes in any::<Vec<u8>>()) {
-        for text in [text.as_str(), &near, &format!("bw_{near}")] {
+        for text in [text.as_str(), &near, &format!("bw_{near}"), &format!("bws_{text}")] {
             let _ = parse(text);
             let _ = ApiKey::parse(text);
+            let _ = ClientSecret::parse(text);
         }
         let _ = KeySet::parse(&bytes);
         let _ = parse(&compact(&bytes, text.as_bytes(), <[u8]>::to_vec));
