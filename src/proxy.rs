@@ -14,6 +14,7 @@ mod exchange;
 mod forward;
 mod h2_link;
 mod heads;
+mod issue;
 mod link;
 mod listen;
 mod patience;
@@ -43,6 +44,7 @@ use rustls::ClientConfig;
 use tokio::sync::mpsc;
 
 use crate::clock::Clock;
+use crate::issuer::Authority;
 use crate::jose::FingerprintKey;
 use crate::snapshot::Snapshot;
 use crate::state::FailingSources;
@@ -102,6 +104,8 @@ struct Shared {
     idle_links: Arc<AtomicUsize>,
     tokens: Arc<SharedTokens>,
     failing_sources: FailingSources,
+    /// What answers at the endpoints of our own issuers.
+    authority: Arc<Authority>,
     /// What the subjects of the access log are hidden with.
     fingerprints: FingerprintKey,
     /// Where the last reference to an old snapshot goes.

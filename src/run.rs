@@ -37,6 +37,7 @@ use crate::cli::Settings;
 use crate::clock::Clock;
 use crate::compile::{self, Compiler};
 use crate::finding::Finding;
+use crate::issuer::{self, Authority};
 use crate::jose::FingerprintKey;
 use crate::operate::signing;
 use crate::operate::{Inputs, Operator};
@@ -156,6 +157,7 @@ fn data_plane(
         tls: Arc::clone(&outbound.tls),
         seed: random.seed,
         fingerprints: random.fingerprints,
+        authority: Arc::new(Authority::new(issuer::Parts::in_memory(view.clock.clone()))),
         counters: view.counters.clone(),
     };
     Proxy::start(parts, log)

@@ -26,7 +26,7 @@ pub use issuer::{
     Authentication, Client, ClientSecrets, Dpop, Endpoint, Format, Grants, Issuer, IssuerCell, IssuerKeys, Issuers,
     Refresh, Signer, Subject,
 };
-pub use keys::{AcceptedApiKeys, AcceptedKeys, AsOf, KeyCell, Waiter};
+pub use keys::{AcceptedApiKeys, AcceptedKeys, AsOf, Issued, KeyCell, Waiter};
 pub use path::PathNode;
 pub use policy::{
     ApiKeyEntry, ApiKeyPlace, Challenges, Credential, Entry, ForwardedClaim, Forwarding, Identity, JwtEntry, Policy,

@@ -1,6 +1,7 @@
 //! Metrics, traces, access log and audit log: their names, labels and bounds.
 
 mod access;
+mod denial;
 mod log_file;
 mod metrics;
 mod publications;
@@ -9,6 +10,7 @@ mod tests;
 mod words;
 
 pub use access::{AccessEntry, Style};
+pub use denial::{Denial, Grant};
 pub use log_file::{LogBuffer, LogFile, LogLosses, LogTarget};
 pub use metrics::{Counters, Event, Outcome, TokenLookUp, WorkerCounters};
 pub use publications::{Publication, Publications};

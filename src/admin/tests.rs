@@ -17,9 +17,9 @@ use crate::jose::{Algorithm, ApiKeySet, Expectation, KeySet, Profile, SigningKey
 use crate::name::{Bytes, Kind, ObjectKey, SnapshotId};
 use crate::snapshot::{
     AcceptedApiKeys, AcceptedKeys, Access, Action, ApiKeyEntry, ApiKeyPlace, AsOf, Backend, Chain, Challenges,
-    ClaimMatcher, ClaimTest, Conditions, Dialect, Endpoints, Entry, Forwarding, HeaderEdits, HostHeader, HostPattern,
-    Identity, JwtEntry, KeyCell, PathMatch, Policy, Protocol, Rank, Refused, Route, Snapshot, Stages, Takes, Timeouts,
-    TokenRule, Upstream, UpstreamId, Weighted,
+    ClaimMatcher, ClaimTest, Conditions, Dialect, Endpoints, Entry, Format, Forwarding, HeaderEdits, HostHeader,
+    HostPattern, Identity, JwtEntry, KeyCell, PathMatch, Policy, Protocol, Rank, Refused, Route, Snapshot, Stages,
+    Takes, Timeouts, TokenRule, Upstream, UpstreamId, Weighted,
 };
 use crate::telemetry::{Counters, LogLosses, Publication, Publications};
 
@@ -152,7 +152,7 @@ fn snapshot() -> (Snapshot, String) {
     keys.fetched(NOW.minus(Duration::from_mins(1)));
     keys.failed();
     keys.failed();
-    let jwt = JwtEntry { expectation: Expectation::new(terms).unwrap(), keys, issued: None };
+    let jwt = JwtEntry { expectation: Expectation::new(terms).unwrap(), keys, issued: None, format: Format::Jwt };
     let api_keys = ApiKeyEntry {
         keys: Arc::new(ArcSwap::from_pointee(AcceptedApiKeys::Known(ApiKeySet::default()))),
         places: [ApiKeyPlace::XApiKey].into(),

@@ -34,6 +34,11 @@ use super::status::TokenPolicyStatus;
         "e.issued.audiences.all(a, a in self.issue.audiences))"
     ))
     .message("the audiences of an entry issued are among those of issue"),
+    validation = Rule::new(concat!(
+        "!has(self.forward) || !has(self.forward.credential) || self.forward.credential != 'Sign' || ",
+        "self.accept.all(e, has(e.issued))"
+    ))
+    .message("forward.credential Sign sends on what issue has signed, so every entry is one of issued"),
 )]
 pub struct TokenPolicySpec {
     /// The installation that enforces this object; every other leaves it alone. When unset, `bearward`.
@@ -161,7 +166,8 @@ pub enum KeyLocation {
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub struct Forward {
-    /// What becomes of the credential: `Strip` takes it out of the request, `Keep` sends it on. When unset, `Strip`.
+    /// What becomes of the credential: `Strip` takes it out of the request, `Keep` sends it on, `Sign` sends on the signed
+    /// token in it: what is inside a sealed one. `Sign` needs every entry to be one of `issued`. When unset, `Strip`.
     /// Example: `Keep`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub credential: Option<CredentialForwarding>,
@@ -182,6 +188,8 @@ pub enum CredentialForwarding {
     Strip,
     /// The upstream sees it as the client sent it.
     Keep,
+    /// The upstream sees the signed token in it.
+    Sign,
 }
 
 /// One claim and the header that it becomes.

@@ -23,7 +23,8 @@ use crate::resources::{KeySource, Object, Reading, ReportKey, SigningKeyState};
 use crate::rotation::Plan;
 use crate::secret::Secret;
 use crate::snapshot::{
-    AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, Entry, Issuer, JwtEntry, KeyCell, Policy, Takes,
+    AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, Entry, Format, Issuer, JwtEntry, KeyCell, Policy,
+    Takes,
 };
 use issuer::IssuerNode;
 
@@ -167,7 +168,7 @@ impl Join<'_> {
         let takes = match takes {
             TakesDraft::Jwt { expectation, keys } => {
                 let keys = self.keys(place, keys);
-                Takes::Jwt(JwtEntry { expectation: *expectation, keys, issued: None })
+                Takes::Jwt(JwtEntry { expectation: *expectation, keys, issued: None, format: Format::Jwt })
             }
             TakesDraft::ApiKeys { selector, places } => {
                 let selection = Selection { namespace: Arc::clone(self.namespace), labels: selector.clone() };
@@ -176,11 +177,11 @@ impl Join<'_> {
                 self.fill_by(place, by);
                 Takes::ApiKeys(ApiKeyEntry { keys, places })
             }
-            TakesDraft::Issued { expectation } => {
+            TakesDraft::Issued { expectation, format } => {
                 // There is no such entry without `issue`; were there one, nobody would get past it.
                 let keys = own.map_or_else(cells::unavailable, |own| Arc::clone(&own.accepted));
                 let issued = own.map(|own| Arc::clone(&own.keys));
-                Takes::Jwt(JwtEntry { expectation: *expectation, keys, issued })
+                Takes::Jwt(JwtEntry { expectation: *expectation, keys, issued, format })
             }
         };
         Entry { name: format!("{policy}/{label}").into(), label, takes }

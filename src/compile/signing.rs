@@ -60,6 +60,7 @@ impl Published {
             jwks: self.jwks.clone(),
             etag: self.etag.clone(),
             max_age: self.max_age,
+            set: self.set.clone(),
             openers: self.openers.clone(),
             kids: self.kids.clone(),
         }
@@ -69,7 +70,15 @@ impl Published {
 /// Keys of which none is there.
 pub(super) fn none(code: Code) -> IssuerKeys {
     let (jwks, etag) = rendered(&[]);
-    IssuerKeys { signer: Err(code), jwks, etag, max_age: Duration::ZERO, openers: [].into(), kids: [].into() }
+    IssuerKeys {
+        signer: Err(code),
+        jwks,
+        etag,
+        max_age: Duration::ZERO,
+        set: KeySet::default(),
+        openers: [].into(),
+        kids: [].into(),
+    }
 }
 
 /// What was published before, without anything that signs: key sets are dated source data, and what was signed in good
@@ -80,6 +89,7 @@ pub(super) fn last_good(before: &IssuerKeys, code: Code) -> IssuerKeys {
         jwks: before.jwks.clone(),
         etag: before.etag.clone(),
         max_age: before.max_age,
+        set: before.set.clone(),
         openers: before.openers.clone(),
         kids: before.kids.clone(),
     }

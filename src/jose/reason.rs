@@ -65,6 +65,8 @@ reasons! {
     SubInvalid "sub_invalid" "the subject is empty, too long, or has control characters; or a client asserts another than itself",
     BoundAsBearer "bound_as_bearer" "the token is bound to a key or certificate, and came as a plain bearer token",
     CnfUnsupported "cnf_unsupported" "the token is bound by a method that is not supported",
+    SealUnknown "seal_unknown" "the sealed token was not sealed here, or was changed, or its key is gone",
+    NotSealed "not_sealed" "the token is of an issuer of ours that gives out sealed ones alone, and is not sealed",
     KeyChecksum "key_checksum" "the API key's checksum is wrong: it was mistyped or cut",
     KeyUnknown "key_unknown" "there is no such API key",
     KeyExpired "key_expired" "the API key has expired or is not valid yet",

@@ -5,7 +5,7 @@ use http::header::AUTHORIZATION;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName};
 
-use crate::jose::ApiKey;
+use crate::jose::{ApiKey, SealKey};
 use crate::snapshot::ApiKeyPlace;
 use crate::wire::headers::{Names, is_odd, is_spelling, remove_where};
 
@@ -146,10 +146,12 @@ pub(super) fn remove_odd(headers: &mut HeaderMap, places: &[ApiKeyPlace]) {
     }
 }
 
-/// Removes every field that may hold a credential and holds an API key of ours: it is good here and nowhere else, and
-/// whoever got it could use it here.
+/// Removes every field that may hold a credential and holds an API key or a sealed token of ours: it is good here and nowhere
+/// else, and whoever got it could use it here.
 pub(super) fn remove_our_keys(headers: &mut HeaderMap) {
-    let is_ours = |word: &[u8]| std::str::from_utf8(word).is_ok_and(ApiKey::claims_to_be_one);
+    let is_ours = |word: &[u8]| {
+        std::str::from_utf8(word).is_ok_and(|word| ApiKey::claims_to_be_one(word) || SealKey::claims_to_be_one(word))
+    };
     let names: Vec<HeaderName> = headers
         .iter()
         .filter(|(name, _)| is_a_place(name))

@@ -35,6 +35,8 @@ pub(super) struct Exchange {
     chain: Option<Arc<Chain>>,
     /// Whose credential was verified, let in or not.
     pub(super) caller: Option<Caller>,
+    /// The issuer of ours that was asked.
+    pub(super) issuer: Option<IssuedBy>,
     pub(super) token: Option<TokenLookUp>,
     pub(super) upstream: Option<SocketAddr>,
     pub(super) upload: Option<Rc<Upload>>,
@@ -46,6 +48,14 @@ pub(super) struct Exchange {
     spoofed: bool,
     sent: u64,
     complete: bool,
+}
+
+/// Whose endpoint a request went to.
+pub(super) struct IssuedBy {
+    /// `namespace/name` of the policy.
+    pub(super) policy: Arc<str>,
+    /// The client that asked, once it is known.
+    pub(super) client: Option<Arc<str>>,
 }
 
 /// Host and path in one buffer: they outlive the request's head, and are two allocations otherwise.
@@ -78,6 +88,7 @@ impl Exchange {
             name,
             chain: None,
             caller: None,
+            issuer: None,
             token: None,
             upstream: None,
             upload: None,
@@ -219,6 +230,8 @@ impl Drop for Exchange {
         let reason = if end == End::Whole && self.spoofed { Ending::SpoofedHeader.as_str() } else { end.as_str() };
         let rule = self.chain.as_ref().map_or_else(|| self.worker.no_rule(), |chain| chain.rule());
         let caller = self.caller.as_ref();
+        let issuer = self.issuer.as_ref();
+        let asking = issuer.and_then(|issuer| issuer.client.as_deref());
         let subject = caller.and_then(|caller| caller.subject(self.worker.fingerprints()));
         let mut digits = [0; 16];
         self.worker.log(&AccessEntry {
@@ -229,8 +242,8 @@ impl Drop for Exchange {
             status,
             reason,
             rule,
-            policy: caller.map(Caller::entry).unwrap_or_default(),
-            client_id: caller.and_then(Caller::client).unwrap_or_default(),
+            policy: caller.map(Caller::entry).or(issuer.map(|issuer| &*issuer.policy)).unwrap_or_default(),
+            client_id: caller.and_then(Caller::client).or(asking).unwrap_or_default(),
             team: caller.and_then(Caller::team).unwrap_or_default(),
             subject: subject.as_ref().map(Fingerprint::as_str).unwrap_or_default(),
             client: self.client,

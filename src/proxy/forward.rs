@@ -9,6 +9,7 @@ mod call;
 use std::rc::Rc;
 use std::time::Duration;
 
+use bytes::Bytes;
 use http::header::CONNECTION;
 use http::{HeaderValue, Method, Request, Response};
 use http_body::Body;
@@ -28,13 +29,18 @@ use call::{Call, Failed};
 /// How many times a request is tried when connections fail.
 const ATTEMPTS: usize = 3;
 
-/// An upstream's reply on its way back.
+/// A reply on its way back: an upstream's, or one of an issuer of ours.
 pub(super) struct Reply {
     head: http::response::Parts,
     source: Source,
 }
 
 impl Reply {
+    /// A reply that is all here: nobody forwarded anything.
+    pub(super) const fn whole(head: http::response::Parts, body: Bytes) -> Self {
+        Self { head, source: Source::Whole(body) }
+    }
+
     /// The reply with its body, which ends `exchange` when it is done.
     pub(super) fn attach(mut self, mut exchange: Box<Exchange>) -> Response<ReplyBody> {
         exchange.status = Some(self.head.status);

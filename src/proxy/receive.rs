@@ -112,8 +112,12 @@ impl Received {
     }
 
     /// Finds the rule that takes this request, in one snapshot: all that follows is of the same compile.
-    pub(super) fn find_route(mut self, worker: &Worker, exchange: &mut Exchange) -> Result<Matched, Refusal> {
-        let snapshot = worker.snapshot();
+    pub(super) fn find_route(
+        mut self,
+        worker: &Worker,
+        exchange: &mut Exchange,
+        snapshot: Rc<Pinned>,
+    ) -> Result<Matched, Refusal> {
         let route = snapshot.hosts.find(exchange.host()).and_then(|paths| match exchange.path() {
             // Asks about the server, and is under no path (RFC 9110, section 9.3.7).
             "*" => None,

@@ -8,6 +8,7 @@
 //! upstream past a check. A refusal at any stage ends here and is rendered in one place.
 
 use std::rc::Rc;
+use std::sync::Arc;
 
 use http::{Request, Response};
 use hyper::body::Incoming;
@@ -17,6 +18,7 @@ use super::admit;
 use super::body::ReplyBody;
 use super::exchange::Exchange;
 use super::forward;
+use super::issue;
 use super::receive::Received;
 use super::refusal::Refusal;
 use super::session::Session;
@@ -45,7 +47,14 @@ async fn serve(
 ) -> Result<forward::Reply, Refusal> {
     let (head, body) = request.into_parts();
     let received = Received::read(worker, exchange, Box::new(head))?;
-    let matched = received.find_route(worker, exchange)?;
+    let snapshot = worker.snapshot();
+    // The endpoints of our own issuers precede routes: whoever owns the host has them there.
+    if let Some((issuer, endpoint)) = snapshot.issuers.find(exchange.host(), exchange.path()) {
+        let issuer = (Arc::clone(issuer), endpoint);
+        // Boxed, so that no other request pays for its room.
+        return Box::pin(issue::answer(worker, exchange, issuer, received, body)).await;
+    }
+    let matched = received.find_route(worker, exchange, snapshot)?;
     let authenticated = access::authenticate(worker, exchange, matched).await?;
     let admitted = admit::admit(exchange, authenticated, body)?;
     let forwardable = transform::transform(worker, exchange, admitted)?;

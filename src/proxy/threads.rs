@@ -17,6 +17,7 @@ use super::token_cache::SharedTokens;
 use super::worker::Worker;
 use super::{Limits, Shared};
 use crate::clock::Clock;
+use crate::issuer::Authority;
 use crate::jose::FingerprintKey;
 use crate::snapshot::Snapshot;
 use crate::state::FailingSources;
@@ -48,6 +49,8 @@ pub struct Parts {
     pub seed: u64,
     /// What subjects are hidden with in the access log.
     pub fingerprints: FingerprintKey,
+    /// What answers at the endpoints of our own issuers.
+    pub authority: Arc<Authority>,
     /// One set per thread.
     pub counters: Counters,
 }
@@ -78,6 +81,7 @@ impl Proxy {
             idle_links: Arc::new(AtomicUsize::new(0)),
             tokens: Arc::new(SharedTokens::new()),
             failing_sources: FailingSources::new(),
+            authority: parts.authority,
             fingerprints: parts.fingerprints,
             retired,
         });

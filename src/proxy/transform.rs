@@ -7,6 +7,7 @@ use http::request::Parts;
 use http::uri::PathAndQuery;
 use http::{HeaderValue, Method, Uri, Version};
 use http_body::Body;
+use zeroize::Zeroizing;
 
 use super::access::Caller;
 use super::admit::Admitted;
@@ -19,8 +20,10 @@ use super::receive::{Received, stages_of};
 use super::redirect;
 use super::refusal::Refusal;
 use super::worker::Worker;
+use crate::jose::SealKey;
 use crate::snapshot::{
-    Action, ApiKeyPlace, Backend, Chain, Credential, HostHeader, PathRewrite, Protocol, Stages, Timeouts, Upstream,
+    Action, ApiKeyPlace, Backend, Chain, Credential, HostHeader, JwtEntry, PathRewrite, Protocol, Stages, Takes,
+    Timeouts, Upstream,
 };
 use crate::telemetry::Cause;
 use crate::wire::forwarded::Convention;
@@ -57,7 +60,7 @@ pub(super) fn transform(worker: &Worker, exchange: &mut Exchange, admitted: Admi
     head.uri = target;
     way.write(&host, Convention::default(), &mut head.headers);
     exchange.name.tell(worker.random(), &mut head);
-    strip_credential(authenticated.caller.as_ref(), &mut head.headers);
+    strip_credential(authenticated.caller.as_ref(), &mut head.headers)?;
     heads::edit(&mut head.headers, &stages.request);
     if let Some(caller) = &authenticated.caller {
         claims::tell(worker, &caller.policy.forwarding.claims, caller.identity.claims(), &mut head.headers);
@@ -152,14 +155,41 @@ pub(super) fn strip_front(text: &mut String, start: usize, front: &str) {
 
 /// The credential was for us: unless the policy says so, nobody behind us gets to use it. A rule that is open to
 /// everybody looks at none, and its upstream may have its own; but keys of ours are not for it either.
-fn strip_credential(caller: Option<&Caller>, headers: &mut HeaderMap) {
-    match caller.map(|caller| (caller.policy.forwarding.credential, &caller.policy.key_places)) {
-        None => credential::remove_our_keys(headers),
-        Some((Credential::Keep, places)) => credential::remove_odd(headers, places),
-        Some((Credential::Strip, places)) => {
-            headers.remove(AUTHORIZATION);
-            credential::remove(headers, places);
-            credential::remove_our_keys(headers);
+fn strip_credential(caller: Option<&Caller>, headers: &mut HeaderMap) -> Result<(), Refusal> {
+    let Some(caller) = caller else {
+        credential::remove_our_keys(headers);
+        return Ok(());
+    };
+    let (forwarded, places) = (caller.policy.forwarding.credential, &caller.policy.key_places);
+    let signed = match forwarded {
+        Credential::Keep => {
+            credential::remove_odd(headers, places);
+            return Ok(());
         }
+        Credential::Strip => None,
+        Credential::Sign => signed(caller, headers)?,
+    };
+    headers.remove(AUTHORIZATION);
+    credential::remove(headers, places);
+    credential::remove_our_keys(headers);
+    if let Some(signed) = signed {
+        headers.insert(AUTHORIZATION, signed);
     }
+    Ok(())
+}
+
+/// The signed token of ours by which the caller was let in, as upstreams get it; of another credential there is none. A sealed
+/// one is opened for each request, some two microseconds, so that no signed token is ever kept.
+fn signed(caller: &Caller, headers: &HeaderMap) -> Result<Option<HeaderValue>, Refusal> {
+    let Some(Takes::Jwt(JwtEntry { issued: Some(cell), .. })) = caller.takes() else { return Ok(None) };
+    let Some(field) = headers.get(AUTHORIZATION) else { return Ok(None) };
+    let token = field.to_str().ok().and_then(|field| field.split_ascii_whitespace().nth(1));
+    let Some(token) = token else { return Ok(None) };
+    if !SealKey::claims_to_be_one(token) {
+        return Ok(Some(field.clone()));
+    }
+    // It was good a moment ago: what is missing now is a key that has just been taken away.
+    let opened = cell.load().open(token).ok_or(Refusal::new(Cause::KeysUnavailable))?;
+    let field = Zeroizing::new(format!("Bearer {}", opened.as_str()));
+    HeaderValue::from_str(&field).map(Some).map_err(|_| Refusal::new(Cause::KeysUnavailable))
 }

@@ -19,6 +19,7 @@ use super::session::Session;
 use super::token_cache::TokenCache;
 use super::{Limits, Shared};
 use crate::clock::{Clock, Tick, UnixTime};
+use crate::issuer::Authority;
 use crate::jose::FingerprintKey;
 use crate::state::FailingSources;
 use crate::tasks::Tasks;
@@ -253,6 +254,11 @@ impl Worker {
     /// The sources whose tokens keep failing.
     pub(super) fn failing_sources(&self) -> &FailingSources {
         &self.shared.failing_sources
+    }
+
+    /// What answers at the endpoints of our own issuers.
+    pub(super) fn authority(&self) -> &Authority {
+        &self.shared.authority
     }
 
     /// What subjects are hidden with in the access log.

@@ -9,12 +9,13 @@ use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
+use zeroize::Zeroizing;
 
 use super::keys::KeyCell;
 use super::policy::Entry;
 use crate::clock::UnixTime;
 use crate::finding::Code;
-use crate::jose::{SealKey, SigningKey};
+use crate::jose::{KeySet, SealKey, SigningKey};
 
 /// All issuers, by host and path. A look-up allocates nothing, and where there is no issuer costs one comparison.
 #[derive(Clone, Debug, Default)]
@@ -266,10 +267,20 @@ pub struct IssuerKeys {
     pub etag: Box<str>,
     /// How long it may be cached.
     pub max_age: Duration,
+    /// The same keys as they verify, with those marked that were compromised.
+    pub set: KeySet,
     /// What opens sealed tokens, by key id, sorted.
     pub openers: Box<[(Box<str>, Arc<SealKey>)]>,
     /// Every key id that is published, sorted.
     pub kids: Box<[Box<str>]>,
+}
+
+impl IssuerKeys {
+    /// The signed token in a sealed one. A sealed token does not say which seal it has, and there are as many as keys are
+    /// published: three or four, each of which costs a microsecond to try.
+    pub fn open(&self, sealed: &str) -> Option<Zeroizing<String>> {
+        self.openers.iter().find_map(|(_, opener)| opener.open(sealed))
+    }
 }
 
 /// What signs.

@@ -12,7 +12,7 @@ use tokio::sync::{Notify, watch};
 
 use crate::clock::UnixTime;
 use crate::finding::Code;
-use crate::jose::{ApiKeySet, KeySet};
+use crate::jose::{ApiKeySet, KeySet, Token};
 
 /// The keys of an issuer as they are known now.
 #[derive(Debug)]
@@ -47,6 +47,43 @@ pub enum AsOf {
         /// When the next fetch may begin.
         next: UnixTime,
     },
+}
+
+impl AsOf {
+    /// When the next fetch may begin, which may bring the key of a token of this time that is not there; `None` where
+    /// there is no such key.
+    pub fn may_bring(self, token: Issued) -> Option<UnixTime> {
+        match self {
+            Self::Always => None,
+            Self::Fetch { began, .. } if token.is_before(began) => None,
+            Self::Fetch { next, .. } => Some(next),
+        }
+    }
+}
+
+/// When a token was issued, as far as a key set's age is concerned.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Issued {
+    /// In this second, by its own word. Whoever says a later one than is true only makes us fetch.
+    At(UnixTime),
+    /// It does not say, but was here at this time.
+    Before(UnixTime),
+}
+
+impl Issued {
+    /// When `token`, which arrived at `arrived`, was issued.
+    pub fn of(token: &Token<'_>, arrived: UnixTime) -> Self {
+        token.issued_at().map_or(Self::Before(arrived), Self::At)
+    }
+
+    /// Whether a fetch that began at `began` must have brought its key. A token says the whole second in which it was
+    /// issued, so the fetch must have begun in a later one.
+    fn is_before(self, began: UnixTime) -> bool {
+        match self {
+            Self::At(second) => second.secs() < began.secs(),
+            Self::Before(arrived) => arrived <= began,
+        }
+    }
 }
 
 /// The most requests that wait for one source at once, over all threads. Each source has its own bound, so that a flood

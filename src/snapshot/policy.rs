@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::{HeaderName, HeaderValue};
 
-use super::issuer::IssuerCell;
+use super::issuer::{Format, IssuerCell};
 use super::keys::{AcceptedApiKeys, KeyCell};
 use crate::jose::Expectation;
 use crate::wire::problem::{Challenge, ChallengeError, ChallengeScheme};
@@ -81,6 +81,10 @@ pub struct Entry {
 
 /// What an entry takes.
 #[derive(Debug)]
+#[expect(
+    clippy::large_enum_variant,
+    reason = "entries live in lists that are made once, and most are of the larger kind"
+)]
 pub enum Takes {
     /// Signed tokens of one issuer.
     Jwt(JwtEntry),
@@ -97,6 +101,9 @@ pub struct JwtEntry {
     pub keys: Arc<KeyCell>,
     /// The tokens are our own: they may come sealed, and are opened by the keys of this cell.
     pub issued: Option<Arc<IssuerCell>>,
+    /// In which form clients get these tokens, if they are our own. Where that is the sealed one, no client ever had the
+    /// signed one inside, and a request that brings it has it from an upstream: it is refused.
+    pub format: Format,
 }
 
 /// API keys of ours.
@@ -153,6 +160,9 @@ pub enum Credential {
     Strip,
     /// It does, as it came.
     Keep,
+    /// It gets the signed token in it as a bearer token: of one that we sealed what is inside, of one that we signed the
+    /// token itself. Of any other credential it gets nothing.
+    Sign,
 }
 
 /// A claim that becomes a header.

@@ -38,7 +38,8 @@ pub struct AccessEntry<'a> {
     pub reason: &'a str,
     /// `namespace/name/rule`, or empty.
     pub rule: &'a str,
-    /// The token policy's entry that verified its credential, or empty. That is who called, let in or not.
+    /// The token policy's entry that verified its credential, or empty. That is who called, let in or not. Of a request to
+    /// an issuer of ours, the policy whose issuer it is.
     pub policy: &'a str,
     /// The client, as the credential names it, or empty; 128 bytes of it are written.
     pub client_id: &'a str,

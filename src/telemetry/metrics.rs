@@ -10,6 +10,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
+use super::denial::Grant;
 use super::words::End;
 
 /// The most label sets that one thread counts apart.
@@ -79,6 +80,12 @@ events! {
 /// How many kinds of event there are.
 const EVENTS: usize = Event::ALL.len();
 
+/// How many grants there are.
+const GRANTS: usize = Grant::ALL.len();
+
+/// The most policies whose tokens one thread counts apart.
+const MAX_ISSUERS: usize = 4_096;
+
 /// The counters of one data thread.
 #[derive(Debug, Default)]
 pub struct WorkerCounters {
@@ -97,6 +104,8 @@ struct Inner {
     cache_hits: u64,
     cache_misses: u64,
     events: [u64; EVENTS],
+    /// By the name of the policy.
+    issued: HashMap<Arc<str>, [u64; GRANTS], foldhash::fast::RandomState>,
 }
 
 impl WorkerCounters {
@@ -135,6 +144,17 @@ impl WorkerCounters {
         let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
         for (known, count) in Event::ALL.iter().zip(&mut inner.events) {
             *count += u64::from(*known == event);
+        }
+    }
+
+    /// Counts a token that an issuer has given out.
+    pub fn issued(&self, policy: &Arc<str>, grant: Grant) {
+        let mut inner = self.inner.lock().unwrap_or_else(PoisonError::into_inner);
+        let is_known = inner.issued.contains_key(policy) || inner.issued.len() < MAX_ISSUERS;
+        let policy = if is_known { Arc::clone(policy) } else { "other".into() };
+        let counts = inner.issued.entry(policy).or_default();
+        for (known, count) in Grant::ALL.iter().zip(counts) {
+            *count += u64::from(*known == grant);
         }
     }
 
@@ -180,6 +200,7 @@ impl Counters {
         let (mut count, mut micros, mut hits, mut misses) = (0, 0_u64, 0, 0);
         let mut events = [0; EVENTS];
         let mut connections = 0_usize;
+        let mut issued = BTreeMap::<Arc<str>, [u64; GRANTS]>::new();
         for worker in self.workers.iter() {
             let inner = worker.inner.lock().unwrap_or_else(PoisonError::into_inner);
             for (key, value) in &inner.requests {
@@ -201,11 +222,16 @@ impl Counters {
             for (sum, value) in events.iter_mut().zip(inner.events) {
                 *sum += value;
             }
+            for (policy, counts) in &inner.issued {
+                let sums = issued.entry(Arc::clone(policy)).or_default();
+                sums.iter_mut().zip(counts).for_each(|(sum, count)| *sum += count);
+            }
             connections += worker.open_connections();
         }
         // Writing to a `String` cannot fail.
         let _ = write_requests(out, &requests);
         let _ = write_refusals(out, &refusals, &broken_off);
+        let _ = write_issued(out, &issued);
         let _ = write_durations(out, buckets, count, micros);
         let _ = writeln!(
             out,
@@ -249,6 +275,17 @@ fn write_refusals(
     )?;
     for (reason, value) in broken_off {
         writeln!(out, "bearward_requests_broken_off_total{{reason=\"{reason}\"}} {value}")?;
+    }
+    Ok(())
+}
+
+fn write_issued(out: &mut String, issued: &BTreeMap<Arc<str>, [u64; GRANTS]>) -> std::fmt::Result {
+    writeln!(out, "# HELP bearward_tokens_issued Access tokens given out.\n# TYPE bearward_tokens_issued counter")?;
+    for (policy, counts) in issued {
+        for (grant, value) in Grant::ALL.iter().zip(counts).filter(|(_, value)| **value > 0) {
+            // Policy names are names of Kubernetes objects, as those of rules.
+            writeln!(out, "bearward_tokens_issued_total{{policy=\"{policy}\",grant=\"{}\"}} {value}", grant.as_str())?;
+        }
     }
     Ok(())
 }

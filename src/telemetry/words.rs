@@ -90,7 +90,7 @@ causes! {
     BadField "bad_field" BAD_REQUEST "bad_request" Client
         "a value has blanks around it, which HTTP/2 forbids",
     MethodNotAllowed "method_not_allowed" METHOD_NOT_ALLOWED "method_not_allowed" Client
-        "TRACE is not served",
+        "TRACE is not served, and an endpoint of an issuer takes no other method than its own",
     NoRoute "no_route" NOT_FOUND "no_route" Client
         "no rule takes requests of this host, path and method, or with these headers",
     NoCredentials "no_credentials" UNAUTHORIZED "no_credentials" Client
@@ -124,9 +124,11 @@ causes! {
     KeyNotFetchedYet "key_not_fetched_yet" SERVICE_UNAVAILABLE "keys_unavailable" Upstream
         "the token's key is not known, and was perhaps made after the keys were fetched last",
     BodyTooLarge "body_too_large" PAYLOAD_TOO_LARGE "body_too_large" Client
-        "the body is larger than the rule allows",
+        "the body is larger than the rule allows, or, to an issuer, than 64 KiB",
     ClientBrokeOff "client_broke_off" BAD_REQUEST "bad_request" Client
-        "the body broke off, or its chunks are none, before the upstream replied",
+        "the body broke off, or its chunks are none, before there was a reply",
+    BodyTimeout "body_timeout" REQUEST_TIMEOUT "body_timeout" Client
+        "the body of a request to an issuer was not complete in time",
     NoBackend "no_backend" SERVICE_UNAVAILABLE "no_backend" Policy
         "no backend of the rule has a weight above zero",
     NoEndpoint "no_endpoint" SERVICE_UNAVAILABLE "no_endpoint" Upstream

@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 
 use bearward::finding::Code;
 use bearward::jose::{ProofFault, Reason};
-use bearward::telemetry::{Cause, Ending};
+use bearward::telemetry::{Cause, Denial, Ending};
 
 use crate::assert_file;
 
@@ -50,6 +50,17 @@ blame says who can mend it.
 
 ";
 
+const OF_ISSUERS: &str = "\
+## Endpoints of issuers
+
+Why an endpoint of an issuer refused a request for another reason than a credential, a proof or a finding. The error is in
+the body of the answer, as RFC 6749, section 5.2, has it. A subject's or actor's token that is refused is `invalid_request`
+(RFC 8693, section 2.2.2), an assertion `invalid_grant` (RFC 7523, section 3.1); what cannot be judged for want of keys is a
+503 with `temporarily_unavailable`, and so is an issuer without a key to sign with, for which the word is the code of the
+finding.
+
+";
+
 const OF_ENDINGS: &str = "\
 ## Requests that were not refused
 
@@ -82,6 +93,11 @@ fn every_reason_is_explained() {
     for fault in ProofFault::ALL {
         writeln!(text, "| `{fault}` | {} |", fault.meaning()).unwrap();
     }
+    write!(text, "\n{OF_ISSUERS}| reason | status | error | blame | meaning |\n|---|---|---|---|---|\n").unwrap();
+    for denial in Denial::ALL {
+        let (status, error, blame) = (denial.status().as_u16(), denial.error(), denial.blame().as_str());
+        writeln!(text, "| `{}` | {status} | `{error}` | {blame} | {} |", denial.as_str(), denial.meaning()).unwrap();
+    }
     write!(text, "\n{OF_ENDINGS}| reason | meaning |\n|---|---|\n").unwrap();
     for ending in Ending::ALL {
         writeln!(text, "| `{}` | {} |", ending.as_str(), ending.meaning()).unwrap();
@@ -93,6 +109,7 @@ fn every_reason_is_explained() {
 fn a_word_of_the_log_has_one_meaning() {
     let refused = Reason::ALL.iter().map(|reason| reason.as_str()).chain(Cause::ALL.iter().map(|cause| cause.as_str()));
     let refused = refused.chain(ProofFault::ALL.iter().map(|fault| fault.as_str()));
+    let refused = refused.chain(Denial::ALL.iter().map(|denial| denial.as_str()));
     let words: Vec<_> = refused.chain(Code::ALL.iter().map(|code| code.as_str())).collect();
     for (place, word) in words.iter().enumerate() {
         assert!(!words[..place].contains(word), "{word} is declared twice");

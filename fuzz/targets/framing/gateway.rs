@@ -6,6 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use bearward::clock::{Clock, UnixTime};
 use bearward::finding::Code;
+use bearward::issuer::{self, Authority};
 use bearward::jose::FingerprintKey;
 use bearward::name::{Bytes, SnapshotId};
 use bearward::proxy::{Limits, Listener, Parts, Proxy};
@@ -40,6 +41,7 @@ pub(crate) fn start(upstream: SocketAddr) -> SocketAddr {
             tls: transport::client_config().expect("the roots are compiled in"),
             seed: 1,
             fingerprints: FingerprintKey::new(&Secret::new(vec![1; 32])),
+            authority: Arc::new(Authority::new(issuer::Parts::in_memory(Clock::system()))),
             counters,
         },
         &log,

@@ -63,7 +63,7 @@ impl<'a> PolicyView<'a> {
         Self {
             name: &policy.name,
             entries: policy.entries.iter().map(EntryView::of).collect(),
-            forwards_credential: policy.forwarding.credential == Credential::Keep,
+            forwards_credential: policy.forwarding.credential != Credential::Strip,
             sets_headers: policy.forwarding.claims.iter().map(|claim| claim.header.as_str()).collect(),
             identity: IdentityView {
                 subject: &policy.identity.subject,

@@ -16,7 +16,8 @@ use crate::name::Kind;
 use crate::resources::{Body, Object, Report, ReportFinding, ReportKey, Update};
 use crate::rotation::{Action, Cause, PublicHalf, Ring, Role};
 use crate::snapshot::{
-    AcceptedKeys, Access, Authentication, Chain, ClientSecrets, Dpop, Endpoint, Format, Issuer, JwtEntry, Policy, Takes,
+    AcceptedKeys, Access, Authentication, Chain, ClientSecrets, Credential, Dpop, Endpoint, Format, Issuer, JwtEntry,
+    Policy, Takes,
 };
 
 pub(super) const URL: &str = "https://gw.example.com/shop";
@@ -346,4 +347,24 @@ fn whoever_rotates_the_keys_reports_to_the_policy() {
     stage.compile();
     assert_eq!(findings(&stage), [""; 0]);
     assert_eq!(stage.difference(), [""; 0]);
+}
+
+#[test]
+fn what_was_signed_goes_on_only_where_nothing_else_is_taken() {
+    let forwarding = |more: &Value, accept: &[Value]| {
+        let mut object = issuing("shop/shop", more);
+        let Body::Ours(document) = &mut object.body else { unreachable!() };
+        document["spec"]["accept"].as_array_mut().unwrap().extend(accept.iter().cloned());
+        document["spec"]["forward"] = json!({"credential": "Sign"});
+        Stage::of([object, guarded()])
+    };
+    for (more, format) in [(json!({}), Format::Jwt), (json!({"format": "Opaque"}), Format::Opaque)] {
+        let mut stage = forwarding(&more, &[]);
+        let entry = own(&mut stage);
+        assert_eq!((entry.0.forwarding.credential, entry.format), (Credential::Sign, format), "{more}");
+    }
+    let keys = json!({"name": "keys", "apiKeys": {"selector": {"matchLabels": {"team": "red"}}}});
+    let mut stage = forwarding(&json!({}), &[keys]);
+    assert_eq!(findings(&stage), ["InvalidValue spec"]);
+    assert_eq!(stage.outcome("GET a.example.com/"), "shop/orders/r InvalidValue");
 }

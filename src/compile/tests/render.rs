@@ -100,11 +100,12 @@ fn client(client: &Client) -> String {
 /// What an issuer signs with and publishes. Where its Secrets cannot be read, it publishes what it has published before,
 /// which is the one thing that the objects alone do not say.
 fn signing(cell: &IssuerCell) -> String {
-    let IssuerKeys { signer, jwks, etag, max_age, openers, kids } = &**cell.load();
+    let IssuerKeys { signer, jwks, etag, max_age, set, openers, kids } = &**cell.load();
     match signer {
         Ok(signer) => {
             let openers: Vec<&str> = openers.iter().map(|(kid, _)| &**kid).collect();
-            format!("{} {:?} {jwks:?} {etag} {max_age:?} {openers:?} {kids:?}", signer.key.thumbprint(), signer.longest)
+            let (kid, longest, set) = (signer.key.thumbprint(), signer.longest, set.content_hash());
+            format!("{kid} {longest:?} {jwks:?} {etag} {max_age:?} {set:?} {openers:?} {kids:?}")
         }
         Err(code) => code.to_string(),
     }
@@ -125,7 +126,7 @@ fn entry(entry: &Entry) -> String {
                 Some(cell) => format!("{} {}", signing(cell), keys(&jwt.keys)),
                 None => keys(&jwt.keys),
             };
-            format!("{:?} {keys}", jwt.expectation)
+            format!("{:?} {keys} {:?}", jwt.expectation, jwt.format)
         }
         Takes::ApiKeys(keys) => {
             let known = match &**keys.keys.load() {

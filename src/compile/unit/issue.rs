@@ -130,10 +130,7 @@ pub(super) fn issue(written: &api::Issue, at: &At<'_>, notes: &mut Notes) -> Res
         place: place?,
         audiences: boxed(&written.audiences),
         lifetime: times?.0,
-        format: match written.format.unwrap_or_default() {
-            api::TokenFormat::Jwt => Format::Jwt,
-            api::TokenFormat::Opaque => Format::Opaque,
-        },
+        format: format(written),
         dpop: match written.dpop.unwrap_or_default() {
             api::DpopMode::Disabled => Dpop::Disabled,
             api::DpopMode::Accept => Dpop::Accept,
@@ -148,7 +145,14 @@ pub(super) fn issue(written: &api::Issue, at: &At<'_>, notes: &mut Notes) -> Res
 
 /// The tokens of this issuer, for entries that take them.
 pub(super) fn own_tokens(written: &api::Issue) -> OwnTokens<'_> {
-    OwnTokens { issuer: &written.issuer, audiences: &written.audiences }
+    OwnTokens { issuer: &written.issuer, audiences: &written.audiences, format: format(written) }
+}
+
+fn format(written: &api::Issue) -> Format {
+    match written.format.unwrap_or_default() {
+        api::TokenFormat::Jwt => Format::Jwt,
+        api::TokenFormat::Opaque => Format::Opaque,
+    }
 }
 
 fn boxed(texts: &[String]) -> Box<[Box<str>]> {

@@ -17,7 +17,7 @@ use crate::finding::{Code, Finding};
 use crate::jose::{Algorithm, Expectation, Family, KeySet, Profile, SkippedKey, Terms};
 use crate::name::Kind;
 use crate::resources::{KeyPlace, KeySource, Object};
-use crate::snapshot::{ApiKeyPlace, Challenges, Credential, ForwardedClaim, Forwarding, Identity};
+use crate::snapshot::{ApiKeyPlace, Challenges, Credential, Format, ForwardedClaim, Forwarding, Identity};
 
 /// How long a token may live where a policy does not say.
 const MAX_LIFETIME: Duration = Duration::from_hours(24);
@@ -74,6 +74,7 @@ pub(in crate::compile) enum TakesDraft {
     /// What the policy itself issues.
     Issued {
         expectation: Box<Expectation>,
+        format: Format,
     },
 }
 
@@ -91,6 +92,7 @@ pub(super) struct EntryUse<'a> {
 pub(super) struct OwnTokens<'a> {
     pub(super) issuer: &'a str,
     pub(super) audiences: &'a [String],
+    pub(super) format: Format,
 }
 
 /// Where the keys of an issuer come from.
@@ -124,7 +126,7 @@ fn draft(spec: &api::TokenPolicySpec, name: Arc<str>, notes: &mut Notes) -> Resu
         issued: entry.issued.as_ref(),
     });
     let entries = entries(uses, spec.issue.as_deref().map(issue::own_tokens), &at.field("accept"), notes);
-    let forwarding = forwarding(spec.forward.as_ref(), &at.field("forward"), notes);
+    let forwarding = forwarding(spec, &at.field("forward"), notes);
     let challenges = Challenges::new(&name).map_err(|error| {
         let problem = Problem::value(error.to_string(), "Give the object a name that Kubernetes allows.");
         notes.error(&At::spec(), problem)
@@ -218,7 +220,7 @@ fn issued(
     let expectation = Expectation::new(terms).map_err(|error| {
         notes.error(at, Problem::value(error.to_string(), "Correct issue.issuer and issue.audiences."))
     })?;
-    Ok(TakesDraft::Issued { expectation: Box::new(expectation) })
+    Ok(TakesDraft::Issued { expectation: Box::new(expectation), format: own.format })
 }
 
 fn api_keys(written: &api::ApiKeys, at: &At<'_>, notes: &mut Notes) -> Result<TakesDraft, Code> {
@@ -376,11 +378,17 @@ pub(in crate::compile) fn skipped_key(key: &SkippedKey) -> Problem {
     Problem::new(Code::KeySkipped, cause, "Remove the key or replace it.")
 }
 
-fn forwarding(written: Option<&api::Forward>, at: &At<'_>, notes: &mut Notes) -> Result<Forwarding, Code> {
-    let Some(written) = written else { return Ok(Forwarding::default()) };
+fn forwarding(spec: &api::TokenPolicySpec, at: &At<'_>, notes: &mut Notes) -> Result<Forwarding, Code> {
+    let Some(written) = &spec.forward else { return Ok(Forwarding::default()) };
     let credential = match written.credential.unwrap_or_default() {
         api::CredentialForwarding::Strip => Credential::Strip,
         api::CredentialForwarding::Keep => Credential::Keep,
+        api::CredentialForwarding::Sign if spec.accept.iter().all(|entry| entry.issued.is_some()) => Credential::Sign,
+        api::CredentialForwarding::Sign => {
+            let cause = "Sign sends on what issue has signed, and some entry takes other credentials";
+            let problem = Problem::value(cause, "Make every entry one of issued, or write Strip or Keep.");
+            return Err(notes.error(&at.field("credential"), problem));
+        }
     };
     let at = at.field("claims");
     let mut names = BTreeSet::new();

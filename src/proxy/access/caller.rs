@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::jose::{Claims, Fingerprint, FingerprintKey, Verified};
 use crate::proxy::token_cache::CachedToken;
-use crate::snapshot::Policy;
+use crate::snapshot::{Policy, Takes};
 
 /// Whose credential a policy verified. By itself it lets nobody in.
 #[derive(Clone)]
@@ -44,6 +44,11 @@ impl Caller {
     /// The name of the entry.
     pub(in crate::proxy) fn entry(&self) -> &str {
         self.policy.entries.get(self.entry).map_or("", |entry| &entry.name)
+    }
+
+    /// What the entry takes.
+    pub(in crate::proxy) fn takes(&self) -> Option<&Takes> {
+        self.policy.entries.get(self.entry).map(|entry| &entry.takes)
     }
 
     /// The client: what the first claim says that is there. If that is no text, a second one is not asked, which may mean

@@ -6,18 +6,20 @@ use std::time::Duration;
 
 use serde_json::Value;
 
-use super::missing::{Issued, Missing, may_be_missing};
+use super::missing::{Missing, may_be_missing};
 use super::{Caller, Identity, Verdict};
 use crate::expr::{EvalError, Inputs, RequestInput, TokenInput};
-use crate::jose::{ApiKey, Claims, KeySet, MAX_TOKEN_BYTES, Reason, Token, TokenHash, Verified};
+use crate::jose::{
+    ApiKey, Claims, KeySet, MAX_SEALED_BYTES, MAX_TOKEN_BYTES, Reason, SealKey, Token, TokenHash, Verified,
+};
 use crate::proxy::credential::Found;
 use crate::proxy::exchange::Exchange;
 use crate::proxy::receive::Received;
 use crate::proxy::token_cache::{CacheKey, CachedToken};
 use crate::proxy::worker::Worker;
 use crate::snapshot::{
-    AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, ClaimMatcher, ClaimTest, Entry, JwtEntry, Policy,
-    Takes, TokenRule,
+    AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, ApiKeyPlace, AsOf, ClaimMatcher, ClaimTest, Entry, Format, Issued,
+    JwtEntry, Policy, Takes, TokenRule,
 };
 use crate::state::Source;
 use crate::telemetry::{Cause, Event, TokenLookUp};
@@ -102,6 +104,8 @@ impl<'a> Judge<'a> {
     fn verify(&mut self, policy: &Policy, exchange: &mut Exchange) -> Result<Accepted, Verdict> {
         if ApiKey::claims_to_be_one(self.found.text) {
             self.verify_key(policy, exchange)
+        } else if SealKey::claims_to_be_one(self.found.text) && self.found.place == ApiKeyPlace::Bearer {
+            self.verify_sealed(policy, exchange)
         } else if self.found.place == ApiKeyPlace::Bearer && policy.entries.iter().any(takes_tokens) {
             self.verify_token(policy, exchange)
         } else {
@@ -145,14 +149,46 @@ impl<'a> Judge<'a> {
         let Some(issuer) = token.issuer() else { return Err(Verdict::Token(Reason::IssInvalid)) };
         let selected = tokens_of(policy).find(|(_, jwt)| jwt.expectation.issuer() == issuer);
         let Some((entry, jwt)) = selected else { return Err(Verdict::NoEntry) };
+        if is_never_in_the_open(jwt) {
+            return Err(Verdict::Token(Reason::NotSealed));
+        }
         let cached = self.verify_new(jwt, token, exchange)?;
         Ok(Accepted { identity: Identity::Token(cached), entry })
+    }
+
+    /// A sealed token is one of our own: it is opened by the entry that takes those, and what is inside is judged as it would
+    /// be by itself. It is remembered by its outside, so that another use of it opens nothing.
+    fn verify_sealed(&mut self, policy: &Policy, exchange: &mut Exchange) -> Result<Accepted, Verdict> {
+        if let Some(known) = self.recall(policy, exchange)? {
+            return Ok(known);
+        }
+        if self.found.text.len() > MAX_SEALED_BYTES {
+            return Err(Verdict::Token(Reason::TokenTooLarge));
+        }
+        let mut refused = Verdict::NoEntry;
+        for (entry, jwt) in tokens_of(policy) {
+            let Some(cell) = &jwt.issued else { continue };
+            if let Some(signed) = cell.load().open(self.found.text) {
+                let token = Token::parse(&signed).map_err(Verdict::Token)?;
+                let cached = self.verify_new(jwt, token, exchange)?;
+                return Ok(Accepted { identity: Identity::Token(cached), entry });
+            }
+            // What cannot be opened for want of keys may well be good.
+            refused = refused.or_closer(match jwt.keys.load().as_ref() {
+                AcceptedKeys::Known { .. } => Verdict::Token(Reason::SealUnknown),
+                AcceptedKeys::Unavailable { code, retry } => {
+                    Verdict::Missing(Missing::all_keys(&jwt.keys, *code, *retry))
+                }
+            });
+        }
+        Err(refused)
     }
 
     /// A token that was verified before under the keys of now. Its times and audience are checked again.
     fn recall(&mut self, policy: &Policy, exchange: &mut Exchange) -> Result<Option<Accepted>, Verdict> {
         // None so long was ever kept, and hashing it would be the attacker's choice.
-        if self.found.text.len() > MAX_TOKEN_BYTES {
+        let is_sealed = SealKey::claims_to_be_one(self.found.text);
+        if self.found.text.len() > if is_sealed { MAX_SEALED_BYTES } else { MAX_TOKEN_BYTES } {
             return Ok(None);
         }
         let hash = *self.hash.get_or_insert_with(|| TokenHash::of(self.found.text));
@@ -162,6 +198,9 @@ impl<'a> Judge<'a> {
             let key = CacheKey::new(&hash, jwt.expectation.content_hash());
             if let Some(cached) = self.worker.tokens().get(&key, set.content_hash()) {
                 exchange.token = Some(TokenLookUp::Hit);
+                if !is_sealed && is_never_in_the_open(jwt) {
+                    return Err(Verdict::Token(Reason::NotSealed));
+                }
                 cached.recheck(&jwt.expectation, exchange.time()).map_err(Verdict::Token)?;
                 return Ok(Some(Accepted { identity: Identity::Token(cached), entry }));
             }
@@ -225,6 +264,12 @@ const fn cause_of(error: EvalError) -> Cause {
         EvalError::Unreadable => Cause::RuleUnreadable,
         EvalError::Cost => Cause::RuleTooCostly,
     }
+}
+
+/// Whether clients get these tokens sealed alone: one that is not has been taken from behind the gateway, where what is inside
+/// of them is passed on.
+fn is_never_in_the_open(entry: &JwtEntry) -> bool {
+    entry.issued.is_some() && entry.format == Format::Opaque
 }
 
 fn takes_tokens(entry: &Entry) -> bool {

@@ -9,10 +9,10 @@ use std::time::Duration;
 
 use crate::clock::UnixTime;
 use crate::finding::Code;
-use crate::jose::{Reason, Token};
+use crate::jose::Reason;
 use crate::proxy::refusal::Refusal;
 use crate::proxy::worker::Worker;
-use crate::snapshot::{AsOf, KeyCell};
+use crate::snapshot::{AsOf, Issued, KeyCell};
 use crate::telemetry::{Cause, Event};
 
 /// How long a request waits for newer keys.
@@ -46,14 +46,8 @@ impl Missing {
 
     /// The key of `token` is not among those that are known as of `as_of`; `None` where that proves that there is none.
     pub(super) fn key_of(cell: &Arc<KeyCell>, token: Issued, as_of: AsOf) -> Option<Self> {
-        match as_of {
-            AsOf::Always => None,
-            AsOf::Fetch { began, .. } if token.is_before(began) => None,
-            AsOf::Fetch { next, .. } => {
-                let (cell, next) = (Arc::clone(cell), Some(next));
-                Some(Self { cell, is_fetched: true, next, cause: Cause::KeyNotFetchedYet, finding: None })
-            }
-        }
+        let next = Some(as_of.may_bring(token)?);
+        Some(Self { cell: Arc::clone(cell), is_fetched: true, next, cause: Cause::KeyNotFetchedYet, finding: None })
     }
 
     /// Asks for newer keys and waits for them, unless they cannot come in time or too many wait already.
@@ -83,31 +77,6 @@ impl Missing {
         match self.finding {
             Some(code) => refusal.found(code),
             None => refusal,
-        }
-    }
-}
-
-/// When a token was issued, as far as a key set's age is concerned.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Issued {
-    /// In this second, by its own word. Whoever says a later one than is true only makes us fetch.
-    At(UnixTime),
-    /// It does not say, but was here at this time.
-    Before(UnixTime),
-}
-
-impl Issued {
-    /// When `token`, which arrived at `arrived`, was issued.
-    pub(super) fn of(token: &Token<'_>, arrived: UnixTime) -> Self {
-        token.issued_at().map_or(Self::Before(arrived), Self::At)
-    }
-
-    /// Whether a fetch that began at `began` must have brought its key. A token says the whole second in which it was
-    /// issued, so the fetch must have begun in a later one.
-    fn is_before(self, began: UnixTime) -> bool {
-        match self {
-            Self::At(second) => second.secs() < began.secs(),
-            Self::Before(arrived) => arrived <= began,
         }
     }
 }

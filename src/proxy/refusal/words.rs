@@ -15,6 +15,7 @@ pub(super) fn of(code: &str) -> (&'static str, Option<&'static str>) {
         "keys_unavailable" => ("Keys unavailable", Some("The token cannot be checked now; it may well be good.")),
         "body_too_large" => ("Body too large", None),
         "head_too_large" => ("Head too large", Some("The request's fields are too many or too large.")),
+        "body_timeout" => ("Body too slow", None),
         "head_timeout" => ("Head too slow", None),
         "target_too_long" => ("Target too long", None),
         "no_endpoint" | "upstream_unreachable" | "no_backend" => ("Upstream unavailable", None),

@@ -11,6 +11,7 @@ use tokio::runtime::Runtime;
 
 use super::wire::{End, PATIENCE};
 use crate::clock::{Clock, ManualClock, UnixTime};
+use crate::issuer::{self, Authority};
 use crate::jose::FingerprintKey;
 use crate::proxy::{Limits, Listener, Parts, Proxy};
 use crate::secret::Secret;
@@ -32,6 +33,11 @@ impl Default for Settings {
     fn default() -> Self {
         Self { limits: Limits::default(), trusted: Vec::new(), threads: 1 }
     }
+}
+
+/// What answers at the endpoints of issuers.
+pub(super) fn authority(clock: &Arc<ManualClock>) -> Authority {
+    Authority::new(issuer::Parts::in_memory(Clock::manual(Arc::clone(clock))))
 }
 
 /// A running data plane.
@@ -74,6 +80,7 @@ impl Gateway {
             tls: crate::transport::client_config().unwrap(),
             seed: 1,
             fingerprints: FingerprintKey::new(&Secret::new(vec![1; 32])),
+            authority: Arc::new(authority(&clock)),
             counters: counters.clone(),
         };
         let (proxy, address) = runtime.block_on(async {

@@ -11,8 +11,8 @@ use super::gateway::START;
 use crate::clock::UnixTime;
 use crate::jose::{Algorithm, ApiKeyRecord, ApiKeySet, Expectation, KeySet, NewApiKey, Profile, SigningKey, Terms};
 use crate::snapshot::{
-    AcceptedApiKeys, AcceptedKeys, Access, ApiKeyEntry, ApiKeyPlace, AsOf, Challenges, Entry, Forwarding, Identity,
-    JwtEntry, KeyCell, Policy, Takes, TokenRule,
+    AcceptedApiKeys, AcceptedKeys, Access, ApiKeyEntry, ApiKeyPlace, AsOf, Challenges, Entry, Format, Forwarding,
+    Identity, JwtEntry, KeyCell, Policy, Takes, TokenRule,
 };
 
 /// The issuer of most tests.
@@ -107,7 +107,7 @@ pub(super) fn jwt_with(name: &str, issuer: &str, keys: &Arc<KeyCell>, edit: impl
     Entry {
         name: format!("shop/partners/{name}").into(),
         label: name.into(),
-        takes: Takes::Jwt(JwtEntry { expectation, keys: Arc::clone(keys), issued: None }),
+        takes: Takes::Jwt(JwtEntry { expectation, keys: Arc::clone(keys), issued: None, format: Format::Jwt }),
     }
 }
 

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use arc_swap::ArcSwap;
 use http::Method;
 
-use super::gateway::START;
+use super::gateway::{START, authority};
 use crate::clock::{Clock, ManualClock};
 use crate::jose::FingerprintKey;
 use crate::proxy::exchange::Exchange;
@@ -22,15 +22,17 @@ use crate::wire::forwarded::{Peer, TrustedProxies};
 /// A worker that serves nothing.
 pub(super) fn worker() -> Rc<Worker> {
     let (retired, _) = tokio::sync::mpsc::channel(1);
+    let clock = Arc::new(ManualClock::new(START));
     let shared = Shared {
         snapshot: Arc::new(ArcSwap::from_pointee(crate::snapshot::Snapshot::default())),
-        clock: Clock::manual(Arc::new(ManualClock::new(START))),
+        clock: Clock::manual(Arc::clone(&clock)),
         limits: Limits::default(),
         trusted_proxies: TrustedProxies::default(),
         tls: crate::transport::client_config().unwrap(),
         idle_links: Arc::default(),
         tokens: Arc::new(SharedTokens::new()),
         failing_sources: FailingSources::new(),
+        authority: Arc::new(authority(&clock)),
         fingerprints: FingerprintKey::new(&Secret::new(vec![1; 32])),
         retired,
     };

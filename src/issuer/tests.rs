@@ -1,0 +1,12 @@
+//! The specification of the endpoints: every grant, and every way to get nothing.
+
+mod clients;
+mod documents;
+mod dpop;
+mod exchange;
+mod forms;
+mod grants;
+mod inspection;
+mod narrow;
+mod server;
+mod trouble;
