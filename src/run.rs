@@ -46,6 +46,7 @@ use crate::rotation::Plans;
 use crate::snapshot::Snapshot;
 use crate::sources::key_sets::{self, archive::AtHand};
 use crate::state::Board;
+use crate::store::Store;
 use crate::tasks::Tasks;
 use crate::telemetry::{Counters, LogFile, Publications};
 use crate::transport::Resolve;
@@ -99,8 +100,9 @@ pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, Star
     let answer = move |request| std::future::ready(admin::operator(&shown, addresses.admin, &request));
     tasks.spawn("operator's view", admin::serve(sockets.admin, clock.clone(), answer));
 
+    let store = objects.store(&mut tasks, &settings, seed, &clock).await?;
     let random = Random { seed, fingerprints };
-    let mut proxy = data_plane(&settings, &view, &outbound, random, &log).map_err(StartError::Threads)?;
+    let mut proxy = data_plane(&settings, &view, &outbound, random, store, &log).map_err(StartError::Threads)?;
     let controls = Controls { settings: &settings, view: &view, outbound, clock: &clock, seed };
     let (operator, mut first) = controls.start(&mut tasks, objects, signing_keys, findings);
     match &*first.wait_for(|first| *first != First::Awaited).await.map_err(|_| StartError::Stopped)? {
@@ -146,6 +148,7 @@ fn data_plane(
     view: &View,
     outbound: &Outbound,
     random: Random,
+    store: Arc<dyn Store>,
     log: &LogFile,
 ) -> io::Result<Proxy> {
     let parts = proxy::Parts {
@@ -157,7 +160,7 @@ fn data_plane(
         tls: Arc::clone(&outbound.tls),
         seed: random.seed,
         fingerprints: random.fingerprints,
-        authority: Arc::new(Authority::new(issuer::Parts::in_memory(view.clock.clone()))),
+        authority: Arc::new(Authority::new(issuer::Parts { store, ..issuer::Parts::in_memory(view.clock.clone()) })),
         counters: view.counters.clone(),
     };
     Proxy::start(parts, log)

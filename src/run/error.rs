@@ -8,6 +8,7 @@ use thiserror::Error;
 
 use crate::finding::Finding;
 use crate::operate::signing::FolderError;
+use crate::store::file::OpenError;
 use crate::telemetry::LogTarget;
 use crate::transport::RootsError;
 
@@ -44,6 +45,9 @@ pub enum StartError {
     /// The folder for what outlives the process cannot be used.
     #[error("cannot use --state: {0}")]
     State(#[from] FolderError),
+    /// The records in that folder cannot be used.
+    #[error("cannot use the records in --state: {0}")]
+    Records(#[from] OpenError),
     /// What is in it is not a set of certificates.
     #[error("cannot use the authorities of --ca-file: {0}")]
     Roots(#[from] RootsError),

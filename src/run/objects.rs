@@ -7,17 +7,20 @@ use std::time::Duration;
 
 use tokio::sync::{mpsc, watch};
 
+use super::StartError;
 use super::publish::Unguarded;
-use crate::cli::{Cluster, Files};
+use crate::cli::{Cluster, Files, Settings};
 use crate::clock::Clock;
 use crate::compile::admission;
 use crate::operate::signing::{self, Folder, FolderError};
-use crate::operate::{self, Inputs, Operator, Timing};
+use crate::operate::{self, Inputs, Operator, Timing, records};
 use crate::resources::Update;
 use crate::secret::Secret;
 use crate::sources::files::{self, ReadableSecrets};
 use crate::sources::key_sets::{Archive, archive::AtHand};
 use crate::sources::kube::{self, Pace, Progress};
+use crate::store::file::FileStore;
+use crate::store::{Memory, Store};
 use crate::tasks::{self, Tasks};
 
 /// Where a gateway's objects come from.
@@ -106,6 +109,31 @@ impl Objects {
             (Self::Files(_), Some(path)) => Folder::open(path).map(|folder| Some(signing::Place::Folder(folder))),
             (Self::Files(_), None) => Ok(Some(signing::Place::Nowhere)),
         }
+    }
+
+    /// Where refresh tokens and revocations are kept. What runs for it ends with `tasks`.
+    pub(super) async fn store(
+        &self,
+        tasks: &mut Tasks,
+        settings: &Settings,
+        seed: u64,
+        clock: &Clock,
+    ) -> Result<Arc<dyn Store>, StartError> {
+        let clock = clock.clone();
+        Ok(match (self, &settings.state) {
+            (Self::Cluster { cluster, client }, _) => {
+                let namespace = own_namespace(cluster, client).into();
+                let class = settings.installation.class.as_ref().into();
+                let place = records::Place { namespace, class, seed, limit: records::LIMIT };
+                Arc::new(records::start(tasks, client, &place, clock))
+            }
+            (Self::Files(_), Some(state)) => {
+                let folder = state.join("records");
+                Arc::new(tasks::blocking("open records", move || FileStore::open(&folder, clock)).await?)
+            }
+            // Nothing is issued without a folder, and a demonstration ends with its process.
+            (Self::Files(_), None) | (Self::Text { .. }, _) => Arc::new(Memory::new(clock)),
+        })
     }
 
     /// Sends all objects, and then what changes. What it starts ends with `tasks`.
