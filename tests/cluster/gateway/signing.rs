@@ -240,7 +240,8 @@ async fn a_compromised_key_is_refused_within_a_second_and_its_secret_is_made_aga
         })
         .await;
     }
-    assert!(run(&["keys", "list", "shop"]).contains("Compromised"));
+    eventually("it is shown", LIMIT, async || run(&["keys", "list", "shop"]).contains("Compromised").then_some(()))
+        .await;
 
     succeeded(plane.kubectl(User::ADMIN, &["delete", "secret", "shop-keys", "--namespace", &space.name]));
     eventually("it is said", LIMIT, async || finding(&space, "KeysLost").await).await;

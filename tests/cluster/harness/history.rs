@@ -19,9 +19,19 @@ pub(crate) struct History {
     _watch: JoinSet<()>,
 }
 
-/// Rings in order, each with the keys whose private half was there.
+/// Rings in order.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct Rings(Vec<(Ring, BTreeSet<String>)>);
+pub(crate) struct Rings(Vec<Seen>);
+
+#[derive(Clone, Debug)]
+struct Seen {
+    ring: Ring,
+    /// The keys whose private half was there.
+    halves: BTreeSet<String>,
+    /// Others may have been between this one and the one before: an API server that was started anew knows nothing of
+    /// what was before.
+    is_after_gap: bool,
+}
 
 impl History {
     /// Begins before the Secret does.
@@ -33,6 +43,7 @@ impl History {
         let mut version = api.list_metadata(&ListParams::default()).await.unwrap().metadata.resource_version.unwrap();
         let mut watch = JoinSet::new();
         watch.spawn(async move {
+            let mut is_after_gap = false;
             loop {
                 let parameters = WatchParams::default().fields(&format!("metadata.name={name}"));
                 let Ok(stream) = api.watch(&parameters, &version).await else {
@@ -44,10 +55,17 @@ impl History {
                     match event {
                         Ok(WatchEvent::Added(secret) | WatchEvent::Modified(secret)) => {
                             version = secret.metadata.resource_version.clone().unwrap();
-                            taken.lock().unwrap_or_else(PoisonError::into_inner).0.push(read(secret));
+                            let seen = Seen { is_after_gap, ..read(secret) };
+                            is_after_gap = false;
+                            taken.lock().unwrap_or_else(PoisonError::into_inner).0.push(seen);
                         }
                         Ok(WatchEvent::Deleted(secret)) => version = secret.metadata.resource_version.unwrap(),
                         Ok(WatchEvent::Bookmark(_)) => {}
+                        // Too old: what there is now comes as an addition.
+                        Ok(WatchEvent::Error(error)) if error.code == 410 => {
+                            (version, is_after_gap) = ("0".to_owned(), true);
+                            break;
+                        }
                         Ok(WatchEvent::Error(error)) => panic!("{error:?}"),
                         Err(_) => break,
                     }
@@ -74,7 +92,7 @@ impl History {
 
     /// The key that signs.
     pub(crate) fn active(&self) -> String {
-        self.rings().0.last().unwrap().0.active().unwrap().kid.to_string()
+        self.rings().0.last().unwrap().ring.active().unwrap().kid.to_string()
     }
 
     /// Every version is a legal successor of the one before, and private halves are where they belong.
@@ -82,8 +100,8 @@ impl History {
         let Rings(rings) = self.rings();
         assert!(rings.len() > 2, "{}", rings.len());
         let mut before = None;
-        for (ring, halves) in &rings {
-            if before.is_none_or(|before| before != ring) {
+        for Seen { ring, halves, is_after_gap } in &rings {
+            if !is_after_gap && before.is_none_or(|before| before != ring) {
                 assert_eq!(successor(before, ring), Ok(()), "{before:?}\n{ring:?}");
             }
             let expected: BTreeSet<String> = ring.with_private_half().map(|key| key.kid.to_string()).collect();
@@ -100,13 +118,13 @@ impl History {
 impl Rings {
     /// How often a key became active.
     pub(crate) fn activations(&self) -> usize {
-        let active = self.0.iter().filter_map(|(ring, _)| ring.active()).map(|key| key.kid.clone());
+        let active = self.0.iter().filter_map(|seen| seen.ring.active()).map(|key| key.kid.clone());
         active.collect::<BTreeSet<_>>().len()
     }
 
     /// How often a step was taken: `Activate`, `Confirm`, `Settle` or `Remove`.
     pub(crate) fn steps(&self, step: &str) -> usize {
-        let pairs = self.0.windows(2).map(|pair| (&pair[0].0, &pair[1].0));
+        let pairs = self.0.windows(2).map(|pair| (&pair[0].ring, &pair[1].ring));
         pairs.map(|(before, after)| count(step, before, after)).sum()
     }
 }
@@ -132,10 +150,10 @@ fn count(step: &str, before: &Ring, after: &Ring) -> usize {
     moved.count()
 }
 
-fn read(secret: Secret) -> (Ring, BTreeSet<String>) {
+fn read(secret: Secret) -> Seen {
     let data: BTreeMap<String, Bytes> =
         secret.data.unwrap().into_iter().map(|(name, bytes)| (name, Bytes::new(bytes.0))).collect();
     let ring = Ring::parse(data["ring.json"].expose()).unwrap();
     let halves = data.keys().filter_map(|name| name.strip_suffix(".key")).map(str::to_owned).collect();
-    (ring, halves)
+    Seen { ring, halves, is_after_gap: false }
 }

@@ -77,7 +77,7 @@ impl<'a> Installation<'a> {
         self.bind("bearward-signing").await;
         let subject = json!({"kind": "ServiceAccount", "name": NAME, "namespace": self.space.name});
         for role in ["bearward", "bearward-secrets", "bearward-issue"] {
-            space.bind_to(role, &subject).await;
+            space.bind_as(&format!("{role}-of-{}", self.space.name), role, &subject).await;
         }
     }
 

@@ -115,8 +115,13 @@ impl Namespace {
 
     /// The same for any subject.
     pub(crate) async fn bind_to(&self, role: &str, subject: &Value) -> String {
+        self.bind_as(role, role, subject).await
+    }
+
+    /// The same under another name, for a second subject.
+    pub(crate) async fn bind_as(&self, name: &str, role: &str, subject: &Value) -> String {
         let binding: RoleBinding = serde_json::from_value(json!({
-            "metadata": {"name": role},
+            "metadata": {"name": name},
             "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "ClusterRole", "name": role},
             "subjects": [subject],
         }))
