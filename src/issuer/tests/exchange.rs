@@ -6,6 +6,9 @@ use super::server::{ACCESS_TOKEN, CORP, START, Server, Setup, URL, claims_of};
 use crate::issuer::exchange::GRANT_TYPE;
 use crate::snapshot::Format;
 
+/// Name and parameters; status, error and word.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], (u16, &'a str, &'a str));
+
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 const API_KEY: &str = "urn:bearward:params:oauth:token-type:api-key";
 const GRANT: (&str, &str) = ("grant_type", GRANT_TYPE);
@@ -20,7 +23,7 @@ fn section_2_1_a_request_has_a_subject_of_a_known_type() {
     let missing = (400, "invalid_request", "parameter_missing");
     let invalid = (400, "invalid_request", "parameter_invalid");
     let malformed = (400, "invalid_request", "malformed_token");
-    let rows: &[(&str, &[(&str, &str)], (u16, &str, &str))] = &[
+    let rows: &[Row<'_>] = &[
         ("no subject", &[kind], missing),
         ("no type", &[subject], missing),
         ("an ID token", &[subject, ("subject_token_type", "urn:ietf:params:oauth:token-type:id_token")], invalid),

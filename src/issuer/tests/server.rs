@@ -280,6 +280,17 @@ impl Server {
         fields: &[(&str, &str)],
         body: &str,
     ) -> Told {
+        self.asking_from("192.0.2.1", endpoint, (method, query), fields, body).await
+    }
+
+    pub(super) async fn asking_from(
+        &self,
+        address: &str,
+        endpoint: Endpoint,
+        (method, query): (&Method, Option<&str>),
+        fields: &[(&str, &str)],
+        body: &str,
+    ) -> Told {
         let clock = Clock::manual(Arc::clone(&self.clock));
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
@@ -290,7 +301,7 @@ impl Server {
             query,
             headers: &headers,
             body: body.as_bytes(),
-            client: "192.0.2.1".parse().unwrap(),
+            client: address.parse().unwrap(),
             time: clock.now(),
             tick: clock.tick(),
             sources: &self.sources,
