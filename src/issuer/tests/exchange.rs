@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::server::{ACCESS_TOKEN, CORP, START, Server, Setup, URL, claims_of};
+use super::server::{ACCESS_TOKEN, CORP, LAX, START, Server, Setup, URL, claims_of};
 use crate::issuer::exchange::GRANT_TYPE;
 use crate::snapshot::Format;
 
@@ -65,6 +65,7 @@ fn section_2_2_2_a_subject_that_is_not_good_is_an_invalid_request() {
         ("ending", server.corp_token(json!({"exp": now})), "subject_ending"),
         ("for another", server.corp_token(json!({"aud": "orders"})), "aud_mismatch"),
         ("bound", server.corp_token(json!({"cnf": {"jkt": "x"}})), "bound_as_bearer"),
+        ("naming nobody", server.corp_token(json!({"iss": LAX, "sub": null})), "subject_unnamed"),
         ("without a subject", server.corp_token(json!({"sub": null})), "claim_missing"),
         ("with an odd actor", server.corp_token(json!({"act": "x"})), "claim_invalid"),
         ("with an odd may_act", server.corp_token(json!({"may_act": "x"})), "claim_invalid"),

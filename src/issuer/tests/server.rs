@@ -22,7 +22,7 @@ use crate::snapshot::{
     AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, AsOf, Authentication, Client, ClientSecrets, Dpop, Endpoint, Entry,
     Format, Grants, Issuer, IssuerCell, IssuerKeys, JwtEntry, KeyCell, Refresh, Signer, Subject, Takes,
 };
-use crate::state::FailingSources;
+use crate::state::{FailingSources, Replays};
 use crate::store::Store;
 
 /// When every test begins.
@@ -33,6 +33,8 @@ pub(super) const URL: &str = "https://gw.example.com/shop";
 pub(super) const TOKEN: &str = "https://gw.example.com/shop/token";
 /// An issuer outside.
 pub(super) const CORP: &str = "https://idp.example.com";
+/// Another, whose tokens need no subject.
+pub(super) const LAX: &str = "https://lax.example.com";
 /// RFC 8693, section 3.
 pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 /// RFC 7523, section 2.2.
@@ -45,6 +47,7 @@ pub(super) struct Setup {
     pub(super) lifetime: Duration,
     pub(super) signer: Option<Code>,
     pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) replays: Option<Arc<Replays>>,
     /// Keys of the issuer outside, in place of the right ones.
     pub(super) corp: Option<AcceptedKeys>,
 }
@@ -57,6 +60,7 @@ impl Default for Setup {
             lifetime: Duration::from_mins(10),
             signer: None,
             store: None,
+            replays: None,
             corp: None,
         }
     }
@@ -156,6 +160,22 @@ fn jwt(issuer: &str, audiences: &[&str], keys: &Arc<KeyCell>, own: Option<(&Arc<
     })
 }
 
+/// An issuer that says little of its tokens.
+fn lax(keys: &Arc<KeyCell>) -> Takes {
+    let expectation = Expectation::new(Terms {
+        issuer: LAX.to_owned(),
+        audiences: vec!["exchange".to_owned()],
+        algorithms: vec!["ES256".to_owned()],
+        profile: Profile::Generic,
+        max_lifetime: None,
+        max_age: None,
+        leeway: Duration::ZERO,
+        scope_claim: None,
+    });
+    let (expectation, keys) = (expectation.unwrap(), Arc::clone(keys));
+    Takes::Jwt(JwtEntry { expectation, keys, issued: None, format: Format::Jwt })
+}
+
 fn boxes(names: &[&str]) -> Box<[Box<str>]> {
     names.iter().map(|name| Box::from(*name)).collect()
 }
@@ -203,6 +223,7 @@ impl Server {
                 claims: boxes(&["tenant", "iss", "scope", "active", "cnf"]),
                 is_ours: false,
             },
+            Subject { entry: entry("lax", lax(&corp_keys)), scopes: None, claims: [].into(), is_ours: false },
             Subject {
                 entry: entry("keys", keys),
                 scopes: Some(boxes(&["orders:read"])),
@@ -255,6 +276,9 @@ impl Server {
         let mut parts = Parts::in_memory(Clock::manual(Arc::clone(&clock)));
         if let Some(store) = setup.store {
             parts.store = store;
+        }
+        if let Some(replays) = setup.replays {
+            parts.replays = replays;
         }
         let authority = Authority::new(parts);
         let sources = FailingSources::new();
