@@ -44,9 +44,10 @@ use http::{HeaderMap, Method};
 
 use crate::clock::{Clock, Tick, UnixTime};
 use crate::limit::Rate;
-use crate::snapshot::{Client, Endpoint, Issuer};
+use crate::snapshot::{Authentication, Client, Endpoint, Issuer};
 use crate::state::{FailingSources, Rates, Replays, Source};
 use crate::store::{Memory, Store};
+use crate::telemetry::Denial;
 use form::Form;
 use refusal::Refusal;
 pub use reply::Answer;
@@ -60,7 +61,7 @@ const FAILURES_AT_ONCE: NonZeroU32 = NonZeroU32::new(20).unwrap();
 /// And so many in a second after that.
 const FAILURES_PER_SECOND: NonZeroU32 = NonZeroU32::new(1).unwrap();
 
-/// Requests of one client to one replica: so many at once.
+/// Requests of one client to one replica, and of a public one from one address: so many at once.
 const REQUESTS_AT_ONCE: NonZeroU32 = NonZeroU32::new(500).unwrap();
 
 /// And so many in a second after that: an RSA signature for each takes a thirtieth of a core.
@@ -99,8 +100,8 @@ pub struct Authority {
     /// Which clients fail to show who they are, and from where. By address and client together: a client that is set up
     /// wrongly costs no other behind the same address anything.
     failing: Rates<(Source, ClientKey)>,
-    /// How often each client asks.
-    asking: Rates<ClientKey>,
+    /// How often each client asks; a public one by address, since anybody can say that he is one.
+    asking: Rates<(Option<Source>, ClientKey)>,
 }
 
 /// The name of the issuer's policy, and the client's id. Only of clients that there are.
@@ -177,10 +178,10 @@ impl Authority {
         let asked = Asked { issuer, endpoint, request, form: Form::read(request)? };
         let client = self.authenticate(&asked).await?;
         *known = Some(client);
-        let key = (Arc::clone(&issuer.name), Arc::clone(&client.id));
-        self.asking
-            .take(&key, request.tick)
-            .map_err(|wait| Refusal::limited(crate::telemetry::Denial::ClientLimited, wait))?;
+        let is_public = matches!(client.authentication, Authentication::Public);
+        let source = is_public.then(|| Source::of(request.client));
+        let key = (source, (Arc::clone(&issuer.name), Arc::clone(&client.id)));
+        self.asking.take(&key, request.tick).map_err(|wait| Refusal::limited(Denial::ClientLimited, wait))?;
         match endpoint {
             Endpoint::Introspection => self.introspect(&asked, client).await,
             Endpoint::Revocation => self.revoke(&asked, client).await,

@@ -74,7 +74,8 @@ fn snapshot(upstream: SocketAddr) -> Snapshot {
         let route = Route { conditions: Conditions::default(), rank, chain: Arc::new(chain) };
         hosts.insert(&HostPattern::Any, &PathMatch::Prefix(path.into()), Arc::new(route));
     }
-    Snapshot { id: SnapshotId(1), hosts, identity_headers: Arc::new(IdentityHeaders::new([&IDENTITY])) }
+    let identity_headers = Arc::new(IdentityHeaders::new([&IDENTITY]));
+    Snapshot { id: SnapshotId(1), hosts, identity_headers, ..Snapshot::default() }
 }
 
 fn stages(action: Action) -> Stages {

@@ -2,10 +2,14 @@
 
 use std::time::Duration;
 
+use http::Method;
 use serde_json::json;
 
 use super::server::{ASSERTION, Server, TOKEN, basic};
 use crate::snapshot::Endpoint;
+
+/// Name, fields and parameters; status, error and word.
+type Row<'a> = (&'a str, Vec<(&'a str, String)>, Vec<(&'a str, &'a str)>, (u16, &'a str, &'a str));
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
@@ -18,7 +22,7 @@ fn a_client_that_does_not_show_who_it_is_is_an_invalid_client() {
     let cut = basic("batch", &secret[..secret.len() - 1]);
     let (idle, public, keyed) = (basic("batch", &wrong), basic("spa", secret), basic("keyed", secret));
     let field = |value: &'_ str| vec![("authorization", value.to_owned())];
-    let rows: Vec<(&str, Vec<(&str, String)>, Vec<(&str, &str)>, (u16, &str, &str))> = vec![
+    let rows: Vec<Row<'_>> = vec![
         ("nothing", vec![], vec![], (401, "invalid_client", "client_missing")),
         ("a secret alone", vec![], vec![("client_secret", secret)], (401, "invalid_client", "client_missing")),
         ("another scheme", field("Bearer x"), vec![], (401, "invalid_client", "client_malformed")),
@@ -154,4 +158,20 @@ fn a_client_that_asks_too_often_waits() {
     assert_eq!((told.field("retry-after"), told.client.as_deref()), (Some("1"), Some("batch")));
     server.clock.advance(Duration::from_millis(10));
     assert_eq!(server.batch(&[GRANT]).status, 200);
+}
+
+#[test]
+fn a_public_client_that_asks_too_often_waits_and_its_others_do_not() {
+    let server = Server::new();
+    let runtime = tokio::runtime::Builder::new_current_thread().build().unwrap();
+    let fields = [("content-type", "application/x-www-form-urlencoded")];
+    let ask = |address| {
+        let asking =
+            server.asking_from(address, Endpoint::Token, (&Method::POST, None), &fields, "client_id=spa&grant_type=x");
+        runtime.block_on(asking).reason
+    };
+    for _ in 0..500 {
+        assert_eq!(ask("192.0.2.1"), "grant_unsupported");
+    }
+    assert_eq!((ask("192.0.2.1"), ask("192.0.2.2")), ("client_limited", "grant_unsupported"));
 }

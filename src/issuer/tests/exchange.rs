@@ -2,9 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::server::{ACCESS_TOKEN, CORP, START, Server, Setup, URL, claims_of};
+use super::server::{ACCESS_TOKEN, CORP, LAX, START, Server, Setup, URL, claims_of};
 use crate::issuer::exchange::GRANT_TYPE;
 use crate::snapshot::Format;
+
+/// Name and parameters; status, error and word.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], (u16, &'a str, &'a str));
 
 const JWT: &str = "urn:ietf:params:oauth:token-type:jwt";
 const API_KEY: &str = "urn:bearward:params:oauth:token-type:api-key";
@@ -20,7 +23,7 @@ fn section_2_1_a_request_has_a_subject_of_a_known_type() {
     let missing = (400, "invalid_request", "parameter_missing");
     let invalid = (400, "invalid_request", "parameter_invalid");
     let malformed = (400, "invalid_request", "malformed_token");
-    let rows: &[(&str, &[(&str, &str)], (u16, &str, &str))] = &[
+    let rows: &[Row<'_>] = &[
         ("no subject", &[kind], missing),
         ("no type", &[subject], missing),
         ("an ID token", &[subject, ("subject_token_type", "urn:ietf:params:oauth:token-type:id_token")], invalid),
@@ -62,6 +65,7 @@ fn section_2_2_2_a_subject_that_is_not_good_is_an_invalid_request() {
         ("ending", server.corp_token(json!({"exp": now})), "subject_ending"),
         ("for another", server.corp_token(json!({"aud": "orders"})), "aud_mismatch"),
         ("bound", server.corp_token(json!({"cnf": {"jkt": "x"}})), "bound_as_bearer"),
+        ("naming nobody", server.corp_token(json!({"iss": LAX, "sub": null})), "subject_unnamed"),
         ("without a subject", server.corp_token(json!({"sub": null})), "claim_missing"),
         ("with an odd actor", server.corp_token(json!({"act": "x"})), "claim_invalid"),
         ("with an odd may_act", server.corp_token(json!({"may_act": "x"})), "claim_invalid"),

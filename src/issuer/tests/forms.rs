@@ -5,6 +5,9 @@ use http::Method;
 use super::server::{Server, form};
 use crate::snapshot::Endpoint;
 
+/// Name, fields, query and body; why it is refused.
+type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], Option<&'a str>, &'a str, &'a str);
+
 const FORM: (&str, &str) = ("content-type", "application/x-www-form-urlencoded");
 
 #[test]
@@ -12,10 +15,10 @@ fn a_body_that_is_no_single_form_is_an_invalid_request() {
     let server = Server::new();
     let basic = server.basic("batch");
     let good = "grant_type=client_credentials";
-    let many: String = (0..65).map(|number| format!("p{number}=x&")).collect();
+    let many = (0..65).map(|number| format!("p{number}=x")).collect::<Vec<_>>().join("&");
     let json = ("content-type", "application/json");
     let charset = ("content-type", "Application/X-WWW-Form-Urlencoded; charset=utf-8");
-    let rows: &[(&str, &[(&str, &str)], Option<&str>, &str, &str)] = &[
+    let rows: &[Row<'_>] = &[
         ("no type", &[], None, good, "form_media_type"),
         ("JSON", &[json], None, "{\"grant_type\":\"client_credentials\"}", "form_media_type"),
         ("two types", &[FORM, FORM], None, good, "form_media_type"),

@@ -8,12 +8,15 @@ use super::server::{START, Server, Setup, TOKEN, URL};
 use crate::issuer::grants::JWT_BEARER;
 use crate::snapshot::Format;
 
+/// Name, client and parameters; status, error and word.
+type Row<'a> = (&'a str, &'a str, &'a [(&'a str, &'a str)], (u16, &'a str, &'a str));
+
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
 #[test]
 fn rfc_6749_section_4_4_a_client_gets_what_it_may_have_and_no_more() {
     let server = Server::new();
-    let rows: &[(&str, &str, &[(&str, &str)], (u16, &str, &str))] = &[
+    let rows: &[Row<'_>] = &[
         ("no such grant", "batch", &[("grant_type", "password")], (400, "unsupported_grant_type", "grant_unsupported")),
         ("not its grant", "idle", &[GRANT], (400, "unauthorized_client", "grant_not_allowed")),
         (

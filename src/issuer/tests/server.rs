@@ -22,7 +22,7 @@ use crate::snapshot::{
     AcceptedApiKeys, AcceptedKeys, ApiKeyEntry, AsOf, Authentication, Client, ClientSecrets, Dpop, Endpoint, Entry,
     Format, Grants, Issuer, IssuerCell, IssuerKeys, JwtEntry, KeyCell, Refresh, Signer, Subject, Takes,
 };
-use crate::state::FailingSources;
+use crate::state::{FailingSources, Replays};
 use crate::store::Store;
 
 /// When every test begins.
@@ -33,6 +33,8 @@ pub(super) const URL: &str = "https://gw.example.com/shop";
 pub(super) const TOKEN: &str = "https://gw.example.com/shop/token";
 /// An issuer outside.
 pub(super) const CORP: &str = "https://idp.example.com";
+/// Another, whose tokens need no subject.
+pub(super) const LAX: &str = "https://lax.example.com";
 /// RFC 8693, section 3.
 pub(super) const ACCESS_TOKEN: &str = "urn:ietf:params:oauth:token-type:access_token";
 /// RFC 7523, section 2.2.
@@ -45,6 +47,7 @@ pub(super) struct Setup {
     pub(super) lifetime: Duration,
     pub(super) signer: Option<Code>,
     pub(super) store: Option<Arc<dyn Store>>,
+    pub(super) replays: Option<Arc<Replays>>,
     /// Keys of the issuer outside, in place of the right ones.
     pub(super) corp: Option<AcceptedKeys>,
 }
@@ -57,6 +60,7 @@ impl Default for Setup {
             lifetime: Duration::from_mins(10),
             signer: None,
             store: None,
+            replays: None,
             corp: None,
         }
     }
@@ -156,6 +160,22 @@ fn jwt(issuer: &str, audiences: &[&str], keys: &Arc<KeyCell>, own: Option<(&Arc<
     })
 }
 
+/// An issuer that says little of its tokens.
+fn lax(keys: &Arc<KeyCell>) -> Takes {
+    let expectation = Expectation::new(Terms {
+        issuer: LAX.to_owned(),
+        audiences: vec!["exchange".to_owned()],
+        algorithms: vec!["ES256".to_owned()],
+        profile: Profile::Generic,
+        max_lifetime: None,
+        max_age: None,
+        leeway: Duration::ZERO,
+        scope_claim: None,
+    });
+    let (expectation, keys) = (expectation.unwrap(), Arc::clone(keys));
+    Takes::Jwt(JwtEntry { expectation, keys, issued: None, format: Format::Jwt })
+}
+
 fn boxes(names: &[&str]) -> Box<[Box<str>]> {
     names.iter().map(|name| Box::from(*name)).collect()
 }
@@ -203,6 +223,7 @@ impl Server {
                 claims: boxes(&["tenant", "iss", "scope", "active", "cnf"]),
                 is_ours: false,
             },
+            Subject { entry: entry("lax", lax(&corp_keys)), scopes: None, claims: [].into(), is_ours: false },
             Subject {
                 entry: entry("keys", keys),
                 scopes: Some(boxes(&["orders:read"])),
@@ -256,6 +277,9 @@ impl Server {
         if let Some(store) = setup.store {
             parts.store = store;
         }
+        if let Some(replays) = setup.replays {
+            parts.replays = replays;
+        }
         let authority = Authority::new(parts);
         let sources = FailingSources::new();
         Self { clock, authority, issuer, sources, secret, signing, corp, corp_keys, own, api_key }
@@ -280,6 +304,17 @@ impl Server {
         fields: &[(&str, &str)],
         body: &str,
     ) -> Told {
+        self.asking_from("192.0.2.1", endpoint, (method, query), fields, body).await
+    }
+
+    pub(super) async fn asking_from(
+        &self,
+        address: &str,
+        endpoint: Endpoint,
+        (method, query): (&Method, Option<&str>),
+        fields: &[(&str, &str)],
+        body: &str,
+    ) -> Told {
         let clock = Clock::manual(Arc::clone(&self.clock));
         let mut headers = HeaderMap::new();
         for (name, value) in fields {
@@ -290,7 +325,7 @@ impl Server {
             query,
             headers: &headers,
             body: body.as_bytes(),
-            client: "192.0.2.1".parse().unwrap(),
+            client: address.parse().unwrap(),
             time: clock.now(),
             tick: clock.tick(),
             sources: &self.sources,

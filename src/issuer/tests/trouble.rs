@@ -7,13 +7,16 @@ use bytes::Bytes;
 use http::Method;
 use serde_json::json;
 
-use super::server::{ACCESS_TOKEN, START, Server, Setup, form, known};
+use super::server::{ACCESS_TOKEN, ASSERTION, START, Server, Setup, URL, form, known, proof};
 use crate::clock::UnixTime;
 use crate::finding::Code;
 use crate::issuer::exchange::GRANT_TYPE;
-use crate::jose::KeySet;
+use crate::issuer::grants::JWT_BEARER;
+use crate::jose::{Algorithm, KeySet, SigningKey};
 use crate::snapshot::{AcceptedKeys, AsOf, Endpoint};
+use crate::state::Replays;
 use crate::store::{Answer, Record, Store, StoreError, Version};
+use crate::telemetry::Denial;
 
 const GRANT: (&str, &str) = ("grant_type", "client_credentials");
 
@@ -65,6 +68,47 @@ fn without_a_store_nothing_is_said_that_it_would_have_to_say() {
     let subject = server.corp_token(json!({}));
     let parameters = [("grant_type", GRANT_TYPE), ("subject_token", &subject), ("subject_token_type", ACCESS_TOKEN)];
     assert_eq!(server.client("plain", &parameters).status, 200);
+}
+
+#[test]
+fn what_cannot_be_remembered_is_not_taken() {
+    let replays = Replays::new(START);
+    let mut key = [0; 32];
+    // Sixty-four shards of 2,048, and chance decides which one it is.
+    for number in 0..200_000_u32 {
+        key[..4].copy_from_slice(&number.to_le_bytes());
+        let _ = replays.first(&key, START, START.plus(Duration::from_hours(1)), START);
+    }
+    let server = Server::with(Setup { replays: Some(Arc::new(replays)), ..Setup::default() });
+    let full = (503, "temporarily_unavailable", "replays_full");
+    let holder = SigningKey::generate(Algorithm::ES256).unwrap();
+    let (basic, proof) = (server.basic("batch"), proof(&holder, json!({})));
+    let fields = [("authorization", basic.as_str()), ("dpop", proof.as_str())];
+    assert_eq!(server.post(Endpoint::Token, &fields, &[GRANT]).refusal(), full);
+    let assertion = server.assertion(json!({}));
+    let parameters = [GRANT, ("client_assertion", &assertion), ("client_assertion_type", ASSERTION)];
+    assert_eq!(server.post(Endpoint::Token, &[], &parameters).refusal(), full);
+    let grant = server.corp_token(json!({"aud": URL}));
+    assert_eq!(server.batch(&[("grant_type", JWT_BEARER), ("assertion", &grant)]).refusal(), full);
+}
+
+#[test]
+fn every_denial_is_produced_by_a_test() {
+    let tests = [
+        include_str!("clients.rs"),
+        include_str!("dpop.rs"),
+        include_str!("exchange.rs"),
+        include_str!("forms.rs"),
+        include_str!("grants.rs"),
+        include_str!("inspection.rs"),
+        include_str!("trouble.rs"),
+    ]
+    .concat();
+    for denial in Denial::ALL {
+        // Its cause cannot be made: the library takes no other source of randomness than its own.
+        let is_tested = *denial == Denial::SigningFailed || tests.contains(&format!("\"{}\"", denial.as_str()));
+        assert!(is_tested, "{denial:?}");
+    }
 }
 
 #[test]

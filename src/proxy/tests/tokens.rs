@@ -19,19 +19,19 @@ use crate::snapshot::{Access, ApiKeyPlace, ClaimMatcher, ClaimTest, Credential, 
 const OTHER: &str = "https://other.example.com";
 
 /// A gateway whose one rule has this access, a client of it, and its upstream.
-struct Guarded {
+pub(super) struct Guarded {
     upstream: Upstream,
-    gateway: Gateway,
+    pub(super) gateway: Gateway,
     client: End,
     server: Option<End>,
 }
 
 impl Guarded {
-    fn new(access: Access) -> Self {
+    pub(super) fn new(access: Access) -> Self {
         Self::with(access, |_, _| {})
     }
 
-    fn with(access: Access, edit: impl FnOnce(&mut Stages, &mut Tables)) -> Self {
+    pub(super) fn with(access: Access, edit: impl FnOnce(&mut Stages, &mut Tables)) -> Self {
         let upstream = Upstream::start();
         let mut tables = Tables::default();
         let mut rule = Stages { access, ..stages(forward(upstream.address())) };
@@ -53,7 +53,7 @@ impl Guarded {
     }
 
     /// The answer, and what the upstream got if it got something.
-    fn ask_for(&mut self, method: &str, target: &str, fields: &str) -> (Message, Option<Message>) {
+    pub(super) fn ask_for(&mut self, method: &str, target: &str, fields: &str) -> (Message, Option<Message>) {
         self.client.send(format!("{method} {target} HTTP/1.1\r\nHost: api.example.com\r\n{fields}\r\n"));
         let mut forwarded = None;
         let reply = loop {
@@ -77,7 +77,7 @@ impl Guarded {
         (Message { body, ..reply }, forwarded)
     }
 
-    fn bearer(&mut self, token: &str) -> Message {
+    pub(super) fn bearer(&mut self, token: &str) -> Message {
         self.ask(&format!("Authorization: Bearer {token}\r\n"))
     }
 }
