@@ -78,6 +78,10 @@ async fn issuing(plane: &ControlPlane, space: &Namespace, replicas: &Replicas) -
     space.apply("ApiRoute", "orders", route(&upstream)).await;
     space.until_enforced("orders").await;
     let load = TokenLoad::start(HOST, "/shop/token", "batch", &secret, "orders.example", upstream);
+    // Who leads knows only of its own replicas.
+    let at: Vec<_> = replicas.values().map(|gateway| gateway.http).collect();
+    eventually("every one issues, and takes what is issued", LIMIT, async || load.works_at(&at).await.then_some(()))
+        .await;
     for (name, gateway) in replicas {
         load.add(name, gateway.http);
     }

@@ -100,6 +100,19 @@ impl TokenLoad {
         self.shared.tally().used
     }
 
+    /// Whether each of these issues tokens that each of them takes.
+    pub(crate) async fn works_at(&self, replicas: &[SocketAddr]) -> bool {
+        for at in replicas {
+            let Ok(token) = self.shared.issue(*at).await else { return false };
+            for at in replicas {
+                if Ask::of(&self.shared.api).with(&token).send(*at).await.status != 200 {
+                    return false;
+                }
+            }
+        }
+        true
+    }
+
     /// A token for later.
     pub(crate) async fn token(&self) -> Token {
         self.shared.take_added().await;
