@@ -1,5 +1,4 @@
-//! The checksum of an API key and of other credentials of ours: CRC-32 (ISO 3309, as in zip and Ethernet) as six digits of
-//! base 62.
+//! The checksum of our own credentials: CRC-32 (ISO 3309, as in zip and Ethernet) as six digits of base 62.
 
 /// How many digits it has: 62⁶ is more than 2³².
 pub(in crate::jose) const LENGTH: usize = 6;
