@@ -19,6 +19,9 @@ use crate::snapshot::{
 use crate::state::Source;
 use crate::telemetry::{Cause, Denial};
 
+/// The longest name of a subject, in bytes.
+const MAX_NAME: usize = 1024;
+
 /// What a credential is said to be.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
@@ -70,7 +73,9 @@ impl Vouched<'_> {
     /// the name of another's subject, or of a client.
     pub(super) fn name(&self, presented: Presented) -> Result<String, Refusal> {
         let subject = self.claims().subject().ok_or_else(|| Refusal::denied(Denial::SubjectUnnamed, presented))?;
-        Ok(if self.by.is_ours { subject.to_owned() } else { format!("{}|{subject}", self.by.entry.label) })
+        let name = if self.by.is_ours { subject.to_owned() } else { format!("{}|{subject}", self.by.entry.label) };
+        // No verifier of ours would take a longer one.
+        if name.len() > MAX_NAME { Err(Denial::TokenOversized.into()) } else { Ok(name) }
     }
 
     /// What the client may have by this credential, of what it asks for.

@@ -113,7 +113,7 @@ denials! {
     DpopDisabled "dpop_disabled" BAD_REQUEST "invalid_request" Policy
         "the request has a DPoP proof, and the issuer takes none",
     TokenOversized "token_oversized" BAD_REQUEST "invalid_request" Client
-        "with all that it would say, the token would be larger than 8 KiB",
+        "with all that it would say, the token would be larger than 8 KiB, or its subject than 1 KiB, or a family could not keep it",
     TokenOfOther "token_of_other" BAD_REQUEST "unauthorized_client" Client
         "the token to revoke is another client's",
     ReplaysFull "replays_full" SERVICE_UNAVAILABLE "temporarily_unavailable" Gateway

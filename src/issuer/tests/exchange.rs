@@ -66,6 +66,7 @@ fn section_2_2_2_a_subject_that_is_not_good_is_an_invalid_request() {
         ("for another", server.corp_token(json!({"aud": "orders"})), "aud_mismatch"),
         ("bound", server.corp_token(json!({"cnf": {"jkt": "x"}})), "bound_as_bearer"),
         ("naming nobody", server.corp_token(json!({"iss": LAX, "sub": null})), "subject_unnamed"),
+        ("a name too long with its entry", server.corp_token(json!({"sub": "x".repeat(1_020)})), "token_oversized"),
         ("without a subject", server.corp_token(json!({"sub": null})), "claim_missing"),
         ("with an odd actor", server.corp_token(json!({"act": "x"})), "claim_invalid"),
         ("with an odd may_act", server.corp_token(json!({"may_act": "x"})), "claim_invalid"),

@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::super::{Counters, End, Ending, Outcome};
+use super::super::{Counters, End, Ending, Grant, Outcome};
 
 fn count(counters: &Counters, thread: usize, rule: &str, status: u16, reason: &'static str, micros: u64) {
     let end = if reason.is_empty() { End::Whole } else { End::Refused(reason) };
@@ -132,4 +132,23 @@ fn the_text_is_in_the_form_that_prometheus_reads() {
     }
     assert!(first.ends_with('\n'));
     assert_eq!(first, text(&counters), "equal counters give equal text");
+}
+
+#[test]
+fn tokens_are_counted_by_policy_and_grant_and_policies_are_bounded() {
+    let counters = Counters::new(2);
+    let issued = |thread, policy: &str, grant| counters.workers().nth(thread).unwrap().issued(&policy.into(), grant);
+    issued(0, "shop/issuer", Grant::TokenExchange);
+    issued(1, "shop/issuer", Grant::TokenExchange);
+    issued(1, "shop/issuer", Grant::JwtBearer);
+    let few = text(&counters);
+    assert_has(&few, "bearward_tokens_issued_total{policy=\"shop/issuer\",grant=\"token_exchange\"} 2");
+    assert_has(&few, "bearward_tokens_issued_total{policy=\"shop/issuer\",grant=\"jwt_bearer\"} 1");
+    assert!(!few.contains("refresh_token"), "{few}");
+    for number in 0..5_000 {
+        issued(0, &format!("shop/{number}"), Grant::RefreshToken);
+    }
+    let many = text(&counters);
+    assert_eq!(many.lines().filter(|line| line.starts_with("bearward_tokens_issued_total")).count(), 4_098);
+    assert_has(&many, "bearward_tokens_issued_total{policy=\"other\",grant=\"refresh_token\"} 905");
 }
