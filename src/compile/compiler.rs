@@ -355,7 +355,7 @@ impl Compiler {
                 round.policies.insert(key.clone());
             } else {
                 self.resources.forget(&Reader::Object(key.clone()));
-                self.issuers.replace(&key, None);
+                self.issuers.replace(&key, None, None);
             }
             if let Some(before) = before {
                 self.release(before.held);
@@ -368,7 +368,7 @@ impl Compiler {
             let mut reading = self.resources.reading();
             node.fill(&key, &mut reading, &self.settings, &mut self.retired, &standing);
             let log = reading.into_log();
-            self.issuers.replace(&key, node.issuer());
+            self.issuers.replace(&key, node.endpoints(), node.issuer().and_then(|(_, plan)| plan));
             if !node.filled.named.is_empty() {
                 self.users.collect(&key, &mut round.judged);
             }

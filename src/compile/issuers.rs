@@ -141,29 +141,45 @@ fn withdraw<K: Ord>(
     }
 }
 
+/// What is at the endpoints of an issuer.
+#[derive(Clone, Debug)]
+pub(super) enum Endpoints {
+    /// It is in force.
+    Served(Arc<Issuer>),
+    /// It is broken, and nobody else may take its requests.
+    Refused { host: Arc<str>, path: Box<str>, code: Code },
+}
+
+impl PartialEq for Endpoints {
+    fn eq(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Served(one), Self::Served(other)) => Arc::ptr_eq(one, other),
+            (
+                Self::Refused { host, path, code },
+                Self::Refused { host: other_host, path: other_path, code: other_code },
+            ) => (host, path, code) == (other_host, other_path, other_code),
+            (Self::Served(_), Self::Refused { .. }) | (Self::Refused { .. }, Self::Served(_)) => false,
+        }
+    }
+}
+
 /// The issuers in force, and the plans for their keys.
 #[derive(Debug, Default)]
 pub(super) struct IssuersInForce {
-    issuers: BTreeMap<ObjectKey, Arc<Issuer>>,
+    endpoints: BTreeMap<ObjectKey, Endpoints>,
     table: Arc<Issuers>,
     has_changed: bool,
     plans: Plans,
 }
 
 impl IssuersInForce {
-    /// The policy is this issuer now, or none.
-    pub(super) fn replace(&mut self, policy: &ObjectKey, now: Option<(&Arc<Issuer>, Option<&Arc<Plan>>)>) {
-        let (issuer, plan) = now.map_or((None, None), |(issuer, plan)| (Some(issuer), plan));
-        let is_same = match (self.issuers.get(policy), issuer) {
-            (Some(before), Some(now)) => Arc::ptr_eq(before, now),
-            (None, None) => true,
-            (Some(_), None) | (None, Some(_)) => false,
-        };
-        if !is_same {
+    /// The policy has these endpoints now, and this plan for its keys.
+    pub(super) fn replace(&mut self, policy: &ObjectKey, now: Option<Endpoints>, plan: Option<&Arc<Plan>>) {
+        if self.endpoints.get(policy) != now.as_ref() {
             self.has_changed = true;
-            match issuer {
-                Some(issuer) => drop(self.issuers.insert(policy.clone(), Arc::clone(issuer))),
-                None => drop(self.issuers.remove(policy)),
+            match now {
+                Some(endpoints) => drop(self.endpoints.insert(policy.clone(), endpoints)),
+                None => drop(self.endpoints.remove(policy)),
             }
         }
         if self.plans.get(policy) != plan {
@@ -178,7 +194,7 @@ impl IssuersInForce {
     /// All of them; the same as before if none has changed.
     pub(super) fn table(&mut self) -> Arc<Issuers> {
         if std::mem::take(&mut self.has_changed) {
-            self.table = Arc::new(table(self.issuers.values()));
+            self.table = Arc::new(table(self.endpoints.values()));
         }
         Arc::clone(&self.table)
     }
@@ -189,9 +205,18 @@ impl IssuersInForce {
     }
 }
 
-/// The table of these issuers, no two of which have a host and path in common.
-pub(super) fn table<'a>(issuers: impl Iterator<Item = &'a Arc<Issuer>>) -> Issuers {
+/// The table of these endpoints. Those of two issuers may share a path; then one that is in force comes first.
+pub(super) fn table<'a>(endpoints: impl Iterator<Item = &'a Endpoints> + Clone) -> Issuers {
     let mut table = Issuers::default();
-    issuers.for_each(|issuer| table.insert(issuer));
+    for endpoints in endpoints.clone() {
+        if let Endpoints::Served(issuer) = endpoints {
+            table.insert(issuer);
+        }
+    }
+    for endpoints in endpoints {
+        if let Endpoints::Refused { host, path, code } = endpoints {
+            table.refuse(host, path, *code);
+        }
+    }
     table
 }

@@ -70,8 +70,8 @@ pub fn oracle(settings: &Settings, resources: &Resources) -> (Snapshot, BTreeMap
     let verdicts = judge(&routes, &winners, world);
     let headers = policies.values().flat_map(|policy| &policy.identity_headers);
     let identity_headers = Arc::new(IdentityHeaders::new(headers));
-    let issuers = policies.values().filter_map(|policy| Some(policy.issuer()?.0));
-    let issuers = Arc::new(issuers::table(issuers));
+    let endpoints: Vec<_> = policies.values().filter_map(PolicyNode::endpoints).collect();
+    let issuers = Arc::new(issuers::table(endpoints.iter()));
     let plans = policies.iter().filter_map(|(key, policy)| Some((key.clone(), Arc::clone(policy.issuer()?.1?))));
     let plans = Arc::new(plans.collect());
     (Snapshot { id: SnapshotId(1), hosts, issuers, identity_headers }, verdicts, plans)

@@ -10,7 +10,7 @@ use http::HeaderName;
 
 use super::Settings;
 use super::cells::{self, ApiKeyCell, Cells, ClientSecretCell, Held, IssuerCells, SecretKeys, Selection};
-use super::issuers::Standing;
+use super::issuers::{Endpoints, Standing};
 use super::notes::{At, Notes, Problem};
 use super::retired::Retired;
 use super::secrets::{self, Use};
@@ -55,6 +55,8 @@ pub(super) struct Filled {
     pub(super) chosen: BTreeSet<ObjectKey>,
     /// The policy is the issuer that it says it is.
     pub(super) is_issuer: bool,
+    /// It claims an issuer that nobody else is, and cannot be it: why.
+    pub(super) refused: Option<Code>,
     /// For whoever rotates its keys.
     pub(super) plan: Option<Arc<Plan>>,
     /// Its keys.
@@ -129,13 +131,28 @@ impl PolicyNode {
             filling.issuer(issuer, key, &self.uid, standing);
         }
         let Filling { notes, named, chosen, is_issuer, plan, keys, .. } = filling;
-        self.filled = Filled { findings: notes.into_findings(), named, chosen, is_issuer, plan, keys };
+        let refused = match (standing, &self.policy) {
+            (Standing::Issuer, Err(code)) => Some(*code),
+            (Standing::SameSecret(_), _) => Some(Code::DuplicateIssuer),
+            // It is the issuer; or at the place of its endpoints is somebody else, or who owns the host.
+            (Standing::Issuer, Ok(_)) | (Standing::HostLost(..) | Standing::SameIssuer(_), _) => None,
+        };
+        self.filled = Filled { findings: notes.into_findings(), named, chosen, is_issuer, refused, plan, keys };
     }
 
     /// The issuer that it is, with the plan for its keys.
     pub(super) fn issuer(&self) -> Option<(&Arc<Issuer>, Option<&Arc<Plan>>)> {
         let node = self.issuer.as_ref().filter(|_| self.filled.is_issuer)?;
         Some((&node.issuer, self.filled.plan.as_ref()))
+    }
+
+    /// What is at the endpoints that it claims, if it is for it to say.
+    pub(super) fn endpoints(&self) -> Option<Endpoints> {
+        if let Some((issuer, _)) = self.issuer() {
+            return Some(Endpoints::Served(Arc::clone(issuer)));
+        }
+        let (claim, code) = (self.claim.as_ref()?, self.filled.refused?);
+        Some(Endpoints::Refused { host: Arc::clone(&claim.host), path: claim.path.clone(), code })
     }
 }
 

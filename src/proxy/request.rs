@@ -25,6 +25,7 @@ use super::session::Session;
 use super::taking::Taking;
 use super::transform;
 use super::worker::Worker;
+use crate::snapshot::Served;
 
 /// The reply to `request`.
 pub(super) async fn answer(
@@ -49,10 +50,14 @@ async fn serve(
     let received = Received::read(worker, exchange, Box::new(head))?;
     let snapshot = worker.snapshot();
     // The endpoints of our own issuers precede routes: whoever owns the host has them there.
-    if let Some((issuer, endpoint)) = snapshot.issuers.find(exchange.host(), exchange.path()) {
-        let issuer = (Arc::clone(issuer), endpoint);
-        // Boxed, so that no other request pays for its room.
-        return Box::pin(issue::answer(worker, exchange, issuer, received, body)).await;
+    match snapshot.issuers.find(exchange.host(), exchange.path()) {
+        None => {}
+        Some(Served::By(issuer, endpoint)) => {
+            let issuer = (Arc::clone(issuer), endpoint);
+            // Boxed, so that no other request pays for its room.
+            return Box::pin(issue::answer(worker, exchange, issuer, received, body)).await;
+        }
+        Some(Served::Refused(code)) => return Err(Refusal::unresolved(code)),
     }
     let matched = received.find_route(worker, exchange, snapshot)?;
     let authenticated = access::authenticate(worker, exchange, matched).await?;

@@ -25,7 +25,23 @@ pub struct Issuers {
 }
 
 /// What is served at a host, by exact path.
-type Paths = HashMap<Box<str>, (Arc<Issuer>, Endpoint)>;
+type Paths = HashMap<Box<str>, AtPath>;
+
+#[derive(Clone, Debug)]
+enum AtPath {
+    Serves(Arc<Issuer>, Endpoint),
+    Refuses(Code),
+}
+
+/// What an endpoint of an issuer came to.
+#[derive(Clone, Copy, Debug)]
+pub enum Served<'a> {
+    /// This issuer answers.
+    By(&'a Arc<Issuer>, Endpoint),
+    /// The issuer is broken: its requests are refused with the code of the finding. They have secrets of clients in them,
+    /// so no route may take them instead.
+    Refused(Code),
+}
 
 /// What an issuer serves.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -43,30 +59,78 @@ pub enum Endpoint {
 }
 
 impl Issuers {
-    /// Adds an issuer at its endpoints. One that is there already at a path keeps it.
+    /// Adds an issuer at its endpoints. What is there already at a path stays.
     pub fn insert(&mut self, issuer: &Arc<Issuer>) {
-        let paths = self.hosts.entry(Arc::clone(&issuer.host)).or_default();
-        for (path, endpoint) in issuer.paths() {
-            paths.entry(path.into()).or_insert_with(|| (Arc::clone(issuer), endpoint));
+        let places = self.hosts.entry(Arc::clone(&issuer.host)).or_default();
+        for (path, endpoint) in paths(&issuer.path) {
+            places.entry(path.into()).or_insert_with(|| AtPath::Serves(Arc::clone(issuer), endpoint));
+        }
+    }
+
+    /// Refuses at the endpoints of an issuer at this host and path, whose policy is broken. What is there already at a
+    /// path stays.
+    pub fn refuse(&mut self, host: &Arc<str>, path: &str, code: Code) {
+        let places = self.hosts.entry(Arc::clone(host)).or_default();
+        for (path, _) in paths(path) {
+            places.entry(path.into()).or_insert(AtPath::Refuses(code));
         }
     }
 
     /// What is served at this host, in lower case and without a port, and this normalised path.
-    pub fn find(&self, host: &str, path: &str) -> Option<(&Arc<Issuer>, Endpoint)> {
+    pub fn find(&self, host: &str, path: &str) -> Option<Served<'_>> {
         if self.hosts.is_empty() {
             return None;
         }
-        self.hosts.get(host)?.get(path).map(|(issuer, endpoint)| (issuer, *endpoint))
+        Some(match self.hosts.get(host)?.get(path)? {
+            AtPath::Serves(issuer, endpoint) => Served::By(issuer, *endpoint),
+            AtPath::Refuses(code) => Served::Refused(*code),
+        })
     }
 
     /// Every issuer once, by name.
     pub fn iter(&self) -> impl Iterator<Item = &Arc<Issuer>> {
-        let mut issuers: Vec<&Arc<Issuer>> =
-            self.hosts.values().flat_map(HashMap::values).map(|(one, _)| one).collect();
+        let places = self.hosts.values().flat_map(HashMap::values);
+        let mut issuers: Vec<&Arc<Issuer>> = places
+            .filter_map(|place| match place {
+                AtPath::Serves(issuer, _) => Some(issuer),
+                AtPath::Refuses(_) => None,
+            })
+            .collect();
         issuers.sort_by(|one, other| one.name.cmp(&other.name));
         issuers.dedup_by(|one, other| Arc::ptr_eq(one, other));
         issuers.into_iter()
     }
+
+    /// The hosts and paths at which requests are refused, with the code, in order.
+    pub fn refused(&self) -> impl Iterator<Item = (&Arc<str>, &str, Code)> {
+        let places = self.hosts.iter().flat_map(|(host, places)| places.iter().map(move |place| (host, place)));
+        let mut refused: Vec<_> = places
+            .filter_map(|(host, (path, place))| match place {
+                AtPath::Refuses(code) => Some((host, &**path, *code)),
+                AtPath::Serves(..) => None,
+            })
+            .collect();
+        refused.sort_unstable();
+        refused.into_iter()
+    }
+}
+
+/// Every path at which an issuer of this path serves something, and what.
+fn paths(path: &str) -> impl Iterator<Item = (String, Endpoint)> {
+    let mut paths = vec![
+        (format!("{path}/.well-known/openid-configuration"), Endpoint::Metadata),
+        (format!("/.well-known/oauth-authorization-server{path}"), Endpoint::Metadata),
+        (format!("{path}/jwks"), Endpoint::Jwks),
+        (format!("{path}/token"), Endpoint::Token),
+        (format!("{path}/introspect"), Endpoint::Introspection),
+        (format!("{path}/revoke"), Endpoint::Revocation),
+    ];
+    if !path.is_empty() {
+        // Where clients look that know one of the two documents alone.
+        paths.push((format!("{path}/.well-known/oauth-authorization-server"), Endpoint::Metadata));
+        paths.push((format!("/.well-known/openid-configuration{path}"), Endpoint::Metadata));
+    }
+    paths.into_iter()
 }
 
 /// What a policy's `issue` says.
@@ -103,21 +167,7 @@ pub struct Issuer {
 impl Issuer {
     /// Every path at which it serves something, and what.
     pub fn paths(&self) -> impl Iterator<Item = (String, Endpoint)> {
-        let path = &self.path;
-        let mut paths = vec![
-            (format!("{path}/.well-known/openid-configuration"), Endpoint::Metadata),
-            (format!("/.well-known/oauth-authorization-server{path}"), Endpoint::Metadata),
-            (format!("{path}/jwks"), Endpoint::Jwks),
-            (format!("{path}/token"), Endpoint::Token),
-            (format!("{path}/introspect"), Endpoint::Introspection),
-            (format!("{path}/revoke"), Endpoint::Revocation),
-        ];
-        if !path.is_empty() {
-            // Where clients look that know one of the two documents alone.
-            paths.push((format!("{path}/.well-known/oauth-authorization-server"), Endpoint::Metadata));
-            paths.push((format!("/.well-known/openid-configuration{path}"), Endpoint::Metadata));
-        }
-        paths.into_iter()
+        paths(&self.path)
     }
 
     /// The client of this id.

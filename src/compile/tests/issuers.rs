@@ -120,3 +120,30 @@ fn the_table_of_issuers_is_the_same_until_an_issuer_changes() {
     let compiled = stage.compile();
     assert!(compiled.plans.is_empty() && compiled.snapshot.issuers.iter().next().is_none());
 }
+
+#[test]
+fn the_endpoints_of_a_broken_issuer_refuse_so_that_no_route_gets_what_clients_send_there() {
+    let refused = |stage: &mut Stage| -> Vec<String> {
+        let snapshot = stage.compile().snapshot;
+        snapshot.issuers.refused().map(|(host, path, code)| format!("{host}{path} {code}")).collect()
+    };
+    let mut stage = Stage::of([issuing("shop/shop", &json!({})), guarded()]);
+    assert_eq!(refused(&mut stage), [""; 0]);
+    let mut broken = issuing("shop/shop", &json!({}));
+    let Body::Ours(document) = &mut broken.body else { unreachable!() };
+    document["spec"]["accept"] = json!([]);
+    stage.put(broken);
+    let places = refused(&mut stage);
+    assert_eq!(places.len(), 8, "{places:?}");
+    assert!(places.contains(&"gw.example.com/shop/token InvalidValue".to_owned()), "{places:?}");
+    assert_eq!(stage.difference(), [""; 0]);
+    // One that is not the issuer because its Secret is another's has a place of its own all the same.
+    stage.put(issuing("shop/shop", &json!({})));
+    stage.put(issuing("shop/twin", &json!({"issuer": "https://gw.example.com/b"})).created(9));
+    let places = refused(&mut stage);
+    assert!(places.contains(&"gw.example.com/b/token DuplicateIssuer".to_owned()), "{places:?}");
+    assert_eq!(stage.difference(), [""; 0]);
+    stage.take(Kind::TokenPolicy, "shop/twin");
+    assert_eq!(refused(&mut stage), [""; 0]);
+    assert_eq!(stage.difference(), [""; 0]);
+}

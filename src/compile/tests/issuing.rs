@@ -17,7 +17,7 @@ use crate::resources::{Body, Object, Report, ReportFinding, ReportKey, Update};
 use crate::rotation::{Action, Cause, PublicHalf, Ring, Role};
 use crate::snapshot::{
     AcceptedKeys, Access, Authentication, Chain, ClientSecrets, Credential, Dpop, Endpoint, Format, Issuer, JwtEntry,
-    Policy, Takes,
+    Policy, Served, Takes,
 };
 
 pub(super) const URL: &str = "https://gw.example.com/shop";
@@ -151,7 +151,10 @@ pub(super) fn findings(stage: &Stage) -> Vec<String> {
 
 pub(super) fn issuer_at(stage: &mut Stage, path: &str) -> Option<(Arc<Issuer>, Endpoint)> {
     let snapshot = stage.compile().snapshot;
-    snapshot.issuers.find("gw.example.com", path).map(|(issuer, endpoint)| (Arc::clone(issuer), endpoint))
+    match snapshot.issuers.find("gw.example.com", path)? {
+        Served::By(issuer, endpoint) => Some((Arc::clone(issuer), endpoint)),
+        Served::Refused(_) => None,
+    }
 }
 
 #[test]

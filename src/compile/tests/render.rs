@@ -12,6 +12,7 @@ use crate::snapshot::{
 pub(super) fn snapshot(snapshot: &Snapshot) -> Vec<String> {
     let mut lines = vec![format!("identity {:?}", snapshot.identity_headers)];
     lines.extend(snapshot.issuers.iter().map(|issuer| self::issuer(issuer)));
+    lines.extend(snapshot.issuers.refused().map(|(host, path, code)| format!("{host}{path} refuses: {code}")));
     for (host, paths) in snapshot.hosts.iter() {
         for (place, (path, found)) in paths.routes().into_iter().enumerate() {
             lines.push(format!("{place} {}", route(&host, &path, found)));
