@@ -63,7 +63,7 @@ fn warning(reason: &str, note: &str) -> Announcement {
 }
 
 /// The beginning of a text, as long as a note may be.
-fn cut(text: &str) -> String {
+pub(super) fn cut(text: &str) -> String {
     if text.len() <= MOST_NOTE {
         return text.to_owned();
     }

@@ -180,7 +180,7 @@ impl<K: Keep> Rotator<K> {
         let trouble = match outcome {
             Ok(wait) => {
                 progress.went_well(now + wait.min(if self.parts.offers { LOOK_AT_FILES } else { LOOK }));
-                Vec::new()
+                progress.forgets.clone().map(Trouble::NotRemembered).into_iter().collect()
             }
             Err(NotTaken::Keep(KeepError::Conflict)) => {
                 // Somebody has written: what is there now is to be looked at.
@@ -235,11 +235,7 @@ impl<K: Keep> Rotator<K> {
             self.offer(plan, keyring, progress).await;
         }
         let now = self.parts.clock.now();
-        let last = match &progress.last {
-            Some(last) => Some(last.clone()),
-            None => self.keep.last(plan).await?,
-        };
-        let last = last.filter(|last| *last.issuer == *plan.issuer);
+        let last = self.last(plan, found.is_some(), progress).await?.filter(|last| *last.issuer == *plan.issuer);
         let found_ring = found.as_ref().map(|keyring| keyring.ring().clone());
         let keyring = settle(plan, found, last.as_ref(), now);
         let is_reconciled = found_ring.as_ref() != Some(keyring.ring()) && !keyring.ring().keys.is_empty();
@@ -258,13 +254,11 @@ impl<K: Keep> Rotator<K> {
         let step = step(ring.as_ref(), &plan.schedule, &wishes, &replicas, &keyring.private_halves(), now);
         progress.held.clone_from(&step.held);
         if step.actions.is_empty() && !is_reconciled {
-            if progress.last.as_ref() != ring.as_ref()
-                && let Some(ring) = ring
-            {
-                self.keep.remember(plan, &ring).await?;
-                progress.last = Some(ring);
+            if let Some(ring) = ring.filter(|ring| progress.last.as_ref() != Some(ring) || progress.forgets.is_some()) {
+                self.remember(plan, ring, progress).await;
             }
-            return Ok(step.wake.map_or(LOOK, |wake| wake.since(now)));
+            let look = if progress.forgets.is_some() { BLOCKED } else { LOOK };
+            return Ok(step.wake.map_or(look, |wake| wake.since(now).min(look)));
         }
         let actions = step.actions.clone();
         // Keys with RSA take a while to be made.
@@ -274,16 +268,38 @@ impl<K: Keep> Rotator<K> {
         }
         self.keep.save(plan, &next, version).await?;
         for action in &step.actions {
-            tracing::info!(policy = %plan.policy, action = action.as_str(), kid = action.kid(), "step of signing keys taken");
+            let (action, kid) = (action.as_str(), action.kid());
+            tracing::info!(policy = %plan.policy, action, kid, despite = ?wishes.despite, "step of signing keys taken");
         }
-        self.parts.tidings.tell(plan, &step.actions, &next);
+        self.parts.tidings.tell(plan, &wishes, &step.actions, &next);
         self.offer(plan, &next, progress).await;
-        let ring = next.ring().clone();
-        // Known only once it is written; what is remembered later than that is found in its place until then.
-        progress.last = Some(ring.clone());
-        self.keep.remember(plan, &ring).await?;
+        self.remember(plan, next.ring().clone(), progress).await;
         // What was done may make room for more.
         Ok(Duration::ZERO)
+    }
+
+    /// The last ring that is known. That nothing can be known of it holds up the first key alone: it must not be one more
+    /// first key. A ring that is there rotates all the same.
+    async fn last(&self, plan: &Plan, is_there: bool, progress: &mut Progress) -> Result<Option<Ring>, KeepError> {
+        if let Some(last) = &progress.last {
+            return Ok(Some(last.clone()));
+        }
+        match self.keep.last(plan).await {
+            Err(error) if is_there => {
+                progress.forgets = Some(error.to_string());
+                Ok(None)
+            }
+            known => known,
+        }
+    }
+
+    /// Keeps a ring that is in its place as the last one known. Where that cannot be kept, the keys rotate all the same.
+    async fn remember(&self, plan: &Plan, ring: Ring, progress: &mut Progress) {
+        progress.forgets = match self.keep.remember(plan, &ring).await {
+            Ok(()) => None,
+            Err(error) => Some(error.to_string()),
+        };
+        progress.last = Some(ring);
     }
 
     /// Hands the Secret over as an object, where nobody else reads it from its place.

@@ -26,8 +26,10 @@ const NAMES: usize = 3;
 
 /// The keys of one issuer, as of the last look.
 pub(super) struct Progress {
-    /// The last ring that was written or found, and remembered.
+    /// The last ring that was written or found.
     pub(super) last: Option<Ring>,
+    /// Why that is known to this process alone.
+    pub(super) forgets: Option<String>,
     /// What should have been done.
     pub(super) held: Vec<Held>,
     /// What was handed over as an object: from which place, and which ring.
@@ -48,6 +50,7 @@ impl Progress {
     pub(super) const fn new(backoff: Backoff) -> Self {
         Self {
             last: None,
+            forgets: None,
             held: Vec::new(),
             offered: None,
             lost: None,
