@@ -11,10 +11,12 @@ use http::header::{ACCESS_CONTROL_ALLOW_ORIGIN, CACHE_CONTROL, CONTENT_TYPE, ETA
 use http::{HeaderMap, HeaderValue, Method, Response, StatusCode};
 use serde_json::{Value, json};
 
+use super::refusal::Refusal;
 use super::reply::{self, Answer};
 use super::{Request, exchange, grants};
+use crate::finding::Code;
 use crate::jose::{Algorithm, Family};
-use crate::snapshot::{Dpop, Issuer};
+use crate::snapshot::{Dpop, Issuer, IssuerKeys};
 
 /// How a client may show who it is.
 const METHODS: [&str; 4] = ["client_secret_basic", "client_secret_post", "private_key_jwt", "none"];
@@ -28,6 +30,9 @@ pub(super) fn metadata(issuer: &Issuer, request: &Request<'_>) -> Answer {
         return reply::method_not_allowed(&[Method::GET, Method::HEAD]);
     }
     let keys = issuer.keys.load();
+    if let Some(refusal) = without_keys(&keys) {
+        return refusal.render(&issuer.name);
+    }
     let signing: BTreeSet<&str> =
         keys.set.iter().flat_map(|key| key.algorithms().map(Algorithm::as_str).collect::<Vec<_>>()).collect();
     let mut document = json!({
@@ -67,6 +72,9 @@ pub(super) fn jwks(issuer: &Issuer, request: &Request<'_>) -> Answer {
         return reply::method_not_allowed(&[Method::GET, Method::HEAD]);
     }
     let keys = issuer.keys.load();
+    if let Some(refusal) = without_keys(&keys) {
+        return refusal.render(&issuer.name);
+    }
     let is_known = request
         .headers
         .get_all(IF_NONE_MATCH)
@@ -86,6 +94,13 @@ pub(super) fn jwks(issuer: &Issuer, request: &Request<'_>) -> Answer {
         headers.remove(CONTENT_TYPE);
     }
     Answer::new(response)
+}
+
+/// While no key is known there is nothing to read: an empty key set would take the place of a good one that a verifier has,
+/// and refuse everybody.
+fn without_keys(keys: &IssuerKeys) -> Option<Refusal> {
+    let code = keys.signer.as_ref().err().copied().unwrap_or(Code::KeysPending);
+    keys.kids.is_empty().then(|| Refusal::unresolved(code))
 }
 
 fn is_read(request: &Request<'_>) -> bool {

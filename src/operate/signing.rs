@@ -180,7 +180,7 @@ impl<K: Keep> Rotator<K> {
         let trouble = match outcome {
             Ok(wait) => {
                 progress.went_well(now + wait.min(if self.parts.offers { LOOK_AT_FILES } else { LOOK }));
-                progress.forgets.clone().map(Trouble::NotRemembered).into_iter().collect()
+                progress.forgets().map(Trouble::NotRemembered).into_iter().collect()
             }
             Err(NotTaken::Keep(KeepError::Conflict)) => {
                 // Somebody has written: what is there now is to be looked at.
@@ -254,10 +254,15 @@ impl<K: Keep> Rotator<K> {
         let step = step(ring.as_ref(), &plan.schedule, &wishes, &replicas, &keyring.private_halves(), now);
         progress.held.clone_from(&step.held);
         if step.actions.is_empty() && !is_reconciled {
-            if let Some(ring) = ring.filter(|ring| progress.last.as_ref() != Some(ring) || progress.forgets.is_some()) {
+            let known = progress.last.clone();
+            if let Some(ring) = ring.clone().filter(|ring| known.as_ref() != Some(ring) || !progress.is_remembered()) {
                 self.remember(plan, ring, progress).await;
             }
-            let look = if progress.forgets.is_some() { BLOCKED } else { LOOK };
+            let look = match (progress.last == ring, progress.is_remembered()) {
+                (false, _) => Duration::ZERO,
+                (true, false) => BLOCKED,
+                (true, true) => LOOK,
+            };
             return Ok(step.wake.map_or(look, |wake| wake.since(now).min(look)));
         }
         let actions = step.actions.clone();
@@ -285,8 +290,9 @@ impl<K: Keep> Rotator<K> {
             return Ok(Some(last.clone()));
         }
         match self.keep.last(plan).await {
-            Err(error) if is_there => {
-                progress.forgets = Some(error.to_string());
+            // For good: it was not remembered by anybody. What is only slow is asked again.
+            Err(KeepError::Forbidden(reason)) if is_there => {
+                progress.forgot(reason, true);
                 Ok(None)
             }
             known => known,
@@ -295,11 +301,21 @@ impl<K: Keep> Rotator<K> {
 
     /// Keeps a ring that is in its place as the last one known. Where that cannot be kept, the keys rotate all the same.
     async fn remember(&self, plan: &Plan, ring: Ring, progress: &mut Progress) {
-        progress.forgets = match self.keep.remember(plan, &ring).await {
-            Ok(()) => None,
-            Err(error) => Some(error.to_string()),
+        progress.last = match self.keep.remember(plan, &ring).await {
+            // Somebody has gone further than what is in its place: that is to be mended at the next look.
+            Ok(Some(later)) => {
+                progress.remembered();
+                Some(later)
+            }
+            Ok(None) => {
+                progress.remembered();
+                Some(ring)
+            }
+            Err(error) => {
+                progress.forgot(error.to_string(), matches!(error, KeepError::Forbidden(_)));
+                Some(ring)
+            }
         };
-        progress.last = Some(ring);
     }
 
     /// Hands the Secret over as an object, where nobody else reads it from its place.

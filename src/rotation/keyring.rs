@@ -198,7 +198,10 @@ impl Keyring {
             }
         }
         self.forget();
-        successor(before.as_ref(), &self.ring)?;
+        // Without an action the ring is the one that was given: mended, where what was found was older.
+        if !actions.is_empty() {
+            successor(before.as_ref(), &self.ring)?;
+        }
         Ok(self)
     }
 

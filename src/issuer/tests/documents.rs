@@ -4,6 +4,8 @@ use http::Method;
 use serde_json::{Value, json};
 
 use super::server::{Server, Setup, URL};
+use crate::finding::Code;
+use crate::jose::KeySet;
 use crate::snapshot::{Dpop, Endpoint};
 
 #[test]
@@ -94,5 +96,25 @@ fn documents_are_read_and_nothing_else() {
             assert_eq!((told.status, told.field("allow")), (405, Some("GET, HEAD")), "{method}");
         }
         assert_eq!(server.ask(endpoint, (&Method::HEAD, Some("x")), &[], "").status, 200);
+    }
+}
+
+#[test]
+fn without_a_published_key_nothing_is_said_of_keys_rather_than_that_there_are_none() {
+    let server = Server::new();
+    let keys = crate::snapshot::IssuerKeys {
+        signer: Err(Code::SecretsNotGranted),
+        jwks: json!({"keys": []}).to_string().into(),
+        etag: "\"none\"".into(),
+        max_age: std::time::Duration::ZERO,
+        set: KeySet::parse(br#"{"keys": []}"#).unwrap().0,
+        openers: [].into(),
+        kids: [].into(),
+    };
+    server.issuer.keys.store(keys);
+    for endpoint in [Endpoint::Metadata, Endpoint::Jwks] {
+        let told = server.ask(endpoint, (&Method::GET, None), &[], "");
+        assert_eq!((told.status, told.reason), (503, "SecretsNotGranted"), "{endpoint:?}");
+        assert_eq!((told.field("cache-control"), told.field("retry-after")), (Some("no-store"), Some("10")));
     }
 }

@@ -75,6 +75,13 @@ impl Folder {
         }
     }
 
+    /// The ring in the text of a file, if there is one.
+    #[cfg(test)]
+    pub(super) fn ring_of(text: &[u8]) -> Option<Ring> {
+        let secret = serde_json::from_slice::<core::Secret>(text).ok()?;
+        Keyring::read(&secret.data).ok().map(|keyring| keyring.ring().clone())
+    }
+
     /// The file of an issuer's ring.
     pub(in crate::operate) fn file_of(&self, plan: &Plan) -> PathBuf {
         let (namespace, name) = (&plan.secret.namespace, &plan.secret.name);
@@ -162,13 +169,15 @@ impl Keep for Folder {
         self.file_of(plan).display().to_string()
     }
 
-    async fn remember(&self, plan: &Plan, ring: &Ring) -> Result<(), KeepError> {
+    async fn remember(&self, plan: &Plan, ring: &Ring) -> Result<Option<Ring>, KeepError> {
+        let known = self.last(plan).await?;
+        if let Some(later) = known.filter(|known| known.issuer == ring.issuer && known.changes > ring.changes) {
+            return Ok(Some(later));
+        }
         let path = self.memory_of(plan);
         let text = ring.to_json();
-        tasks::blocking("write last ring", move || {
-            replace(&path, text.as_bytes()).map_err(|error| failed(&path, &error))
-        })
-        .await
+        let write = move || replace(&path, text.as_bytes()).map_err(|error| failed(&path, &error));
+        tasks::blocking("write last ring", write).await.map(|()| None)
     }
 }
 

@@ -61,6 +61,7 @@ pub(in crate::operate) trait Keep: Send + Sync + 'static {
     /// What findings call the place.
     fn place(&self, plan: &Plan) -> String;
 
-    /// Remembers a ring beside its place, so that what becomes of the place is noticed.
-    fn remember(&self, plan: &Plan, ring: &Ring) -> impl Future<Output = Result<(), KeepError>> + Send;
+    /// Remembers a ring beside its place, so that what becomes of the place is noticed. A later one that is remembered
+    /// already is given back, and stays: what is in the place is older then.
+    fn remember(&self, plan: &Plan, ring: &Ring) -> impl Future<Output = Result<Option<Ring>, KeepError>> + Send;
 }

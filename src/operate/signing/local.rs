@@ -97,7 +97,7 @@ impl Keep for Nowhere {
         plan.secret.to_string()
     }
 
-    async fn remember(&self, _plan: &Plan, _ring: &Ring) -> Result<(), KeepError> {
+    async fn remember(&self, _plan: &Plan, _ring: &Ring) -> Result<Option<Ring>, KeepError> {
         Err(Self::error())
     }
 }

@@ -50,7 +50,7 @@ impl Keep for Unkept {
         format!("memory: {}", plan.secret)
     }
 
-    async fn remember(&self, _plan: &Plan, _ring: &Ring) -> Result<(), KeepError> {
-        Ok(())
+    async fn remember(&self, _plan: &Plan, _ring: &Ring) -> Result<Option<Ring>, KeepError> {
+        Ok(None)
     }
 }

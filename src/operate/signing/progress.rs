@@ -28,8 +28,9 @@ const NAMES: usize = 3;
 pub(super) struct Progress {
     /// The last ring that was written or found.
     pub(super) last: Option<Ring>,
-    /// Why that is known to this process alone.
-    pub(super) forgets: Option<String>,
+    /// Why that is known to this process alone, and how often it was tried; more than often enough, where trying does not
+    /// help.
+    forgets: Option<(String, u32)>,
     /// What should have been done.
     pub(super) held: Vec<Held>,
     /// What was handed over as an object: from which place, and which ring.
@@ -61,6 +62,28 @@ impl Progress {
             backoff,
             failures: 0,
         }
+    }
+
+    /// The last ring is remembered.
+    pub(super) fn remembered(&mut self) {
+        self.forgets = None;
+    }
+
+    /// The last ring could not be remembered; for good, or once.
+    pub(super) fn forgot(&mut self, reason: String, for_good: bool) {
+        let before = self.forgets.take().map_or(0, |(_, times)| times);
+        let times = if for_good { UNUSUAL.saturating_add(1) } else { before.saturating_add(1) };
+        self.forgets = Some((reason, times));
+    }
+
+    /// Whether the last ring is remembered beside its place.
+    pub(super) const fn is_remembered(&self) -> bool {
+        self.forgets.is_none()
+    }
+
+    /// Why not, if it is worth saying.
+    pub(super) fn forgets(&self) -> Option<String> {
+        self.forgets.as_ref().filter(|(_, times)| *times > UNUSUAL).map(|(reason, _)| reason.clone())
     }
 
     /// The place of what was handed over as an object.

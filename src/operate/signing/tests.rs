@@ -253,6 +253,42 @@ async fn an_old_file_brings_back_no_key_that_has_retired() {
 }
 
 #[tokio::test]
+async fn an_old_file_takes_back_no_step_even_where_there_is_no_other_to_take() {
+    let (at, opened) = folder();
+    let file = at.path().join("state/shop.keys.json");
+    let mut rig = Rig::start(opened).await;
+    let first = rig.active();
+    rig.wait(21).await;
+    let old = std::fs::read(&file).unwrap();
+    let wishes = Wishes { compromised: [first.clone()].into(), ..Wishes::default() };
+    rig.plan(Plan { wishes, ..plan() }).await;
+    assert!(matches!(rig.ring().key(&first).unwrap().state, State::Compromised { .. }));
+    // Nobody asks for it any more, and the private halves are the same: nothing but the state of one key is older.
+    rig.plan(plan()).await;
+    std::fs::write(&file, old).unwrap();
+    rig.plan(Plan { seen: Some(1), ..plan() }).await;
+    assert!(matches!(rig.ring().key(&first).unwrap().state, State::Compromised { .. }));
+    assert_eq!(rig.reported, BTreeSet::from([Code::KeysRestored]));
+    let written = Folder::ring_of(&std::fs::read(&file).unwrap());
+    assert_eq!(written.as_ref(), Some(rig.ring()), "and the file is mended");
+}
+
+#[tokio::test]
+async fn a_later_ring_is_remembered_whoever_comes_with_an_earlier_one() {
+    let (at, opened) = folder();
+    let file = at.path().join("state/shop.keys.json");
+    let mut rig = Rig::start(opened.clone()).await;
+    let first = rig.active();
+    let old = Folder::ring_of(&std::fs::read(&file).unwrap()).unwrap();
+    rig.wait(21).await;
+    let newest = rig.ring().clone();
+    assert!(newest.changes > old.changes);
+    assert_eq!(opened.remember(&plan(), &old).await, Ok(Some(newest.clone())));
+    assert_eq!(opened.last(&plan()).await, Ok(Some(newest)));
+    assert_ne!(rig.active(), first);
+}
+
+#[tokio::test]
 async fn what_is_not_a_ring_of_this_issuer_is_not_written_over() {
     let (at, opened) = folder();
     let file = at.path().join("state/shop.keys.json");

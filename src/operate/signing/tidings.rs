@@ -7,8 +7,7 @@ use crate::finding::Code;
 use crate::operate::announcement::{Announcement, cut};
 use crate::operate::herald::News;
 use crate::resources::ReportFinding;
-use crate::rotation::Plan;
-use crate::rotation::{Action, Keyring, Wishes};
+use crate::rotation::{Action, Keyring, Plan, Role, Wishes};
 
 /// Why no step can be taken.
 pub(super) enum Trouble {
@@ -70,8 +69,11 @@ fn announcement(action: &Action, wishes: &Wishes, next: &Keyring) -> Option<Anno
         Some(Announcement { is_warning, reason: reason.to_owned(), note: cut(&note) })
     };
     match action {
-        Action::Create { .. } => {
-            let key = next.ring().keys.last()?;
+        Action::Create { role, .. } => {
+            let key = match role {
+                Role::First => next.ring().active()?,
+                Role::Next => next.ring().pending()?,
+            };
             told(false, "SigningKeyCreated", format!("the key {} ({}) is published", key.kid, key.algorithm))
         }
         Action::Activate { kid, cause } => {
