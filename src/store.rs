@@ -5,6 +5,7 @@
 
 pub mod file;
 mod memory;
+mod nowhere;
 pub(crate) mod table;
 #[cfg(test)]
 mod tests;
@@ -16,6 +17,7 @@ use thiserror::Error;
 
 use crate::clock::UnixTime;
 pub use memory::Memory;
+pub use nowhere::Nowhere;
 
 /// The most bytes of a record's key. Keys are visible ASCII.
 pub const MAX_KEY: usize = 128;

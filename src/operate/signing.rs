@@ -25,6 +25,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures_util::{StreamExt as _, stream};
 use tokio::sync::{mpsc, watch};
 
 use super::ack::Keys;
@@ -64,6 +65,9 @@ const LOOK: Duration = Duration::from_mins(1);
 
 /// The same for files, of which nobody tells.
 const LOOK_AT_FILES: Duration = Duration::from_secs(1);
+
+/// How many rings are attended to at a time.
+const AT_ONCE: usize = 8;
 
 /// How long one step may take, with everything that it reads and writes.
 const STEP: Duration = Duration::from_secs(30);
@@ -137,21 +141,33 @@ impl<K: Keep> Rotator<K> {
         }
     }
 
-    /// Attends to every ring that there is a reason to look at; says how long until there is another one.
+    /// Attends to every ring that there is a reason to look at, several at a time, so that one whose namespace is slow holds
+    /// up no other; those with a compromised key come first. Says how long until there is another reason.
     async fn turn(&mut self) -> Duration {
         let plans = Arc::clone(&self.parts.plans.borrow_and_update());
         let heard = self.parts.heard.borrow_and_update().clone();
         self.forget_others(&plans).await;
+        let now = self.parts.clock.tick();
+        let mut due = Vec::new();
         for (policy, plan) in plans.iter() {
-            let now = self.parts.clock.tick();
             let progress = self.progress.remove(policy);
-            let mut progress =
+            let progress =
                 progress.unwrap_or_else(|| Progress::new(Backoff::new(Pace::default(), self.jitter.split())));
             if progress.is_due(plan, &heard, now) {
-                self.attend(plan, &heard, &mut progress).await;
+                due.push((policy.clone(), Arc::clone(plan), progress));
+            } else {
+                self.progress.insert(policy.clone(), progress);
             }
-            self.progress.insert(policy.clone(), progress);
         }
+        due.sort_by_key(|(_, plan, _)| plan.wishes.compromised.is_empty());
+        let this = &*self;
+        let heard = &heard;
+        let attended = stream::iter(due).map(|(policy, plan, mut progress)| async move {
+            this.attend(&plan, heard, &mut progress).await;
+            (policy, progress)
+        });
+        let attended: Vec<(ObjectKey, Progress)> = attended.buffer_unordered(AT_ONCE).collect().await;
+        self.progress.extend(attended);
         let next = self.progress.values().filter_map(Progress::due).min();
         let now = self.parts.clock.tick();
         next.map_or(LOOK, |next| next.since(now).min(LOOK))
@@ -171,7 +187,7 @@ impl<K: Keep> Rotator<K> {
     }
 
     /// Takes what steps there are to take in one ring now.
-    async fn attend(&mut self, plan: &Arc<Plan>, heard: &Heard, progress: &mut Progress) {
+    async fn attend(&self, plan: &Arc<Plan>, heard: &Heard, progress: &mut Progress) {
         progress.looked(plan, heard);
         let attempt = self.advance(plan, heard, progress);
         let outcome = self.parts.clock.clone().timeout(STEP, attempt).await;

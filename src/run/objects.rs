@@ -20,7 +20,7 @@ use crate::sources::files::{self, ReadableSecrets};
 use crate::sources::key_sets::{Archive, archive::AtHand};
 use crate::sources::kube::{self, Pace, Progress};
 use crate::store::file::FileStore;
-use crate::store::{Memory, Store};
+use crate::store::{Memory, Nowhere, Store};
 use crate::tasks::{self, Tasks};
 
 /// Where a gateway's objects come from.
@@ -131,8 +131,10 @@ impl Objects {
                 let folder = state.join("records");
                 Arc::new(tasks::blocking("open records", move || FileStore::open(&folder, clock)).await?)
             }
-            // Nothing is issued without a folder, and a demonstration ends with its process.
-            (Self::Files(_), None) | (Self::Text { .. }, _) => Arc::new(Memory::new(clock)),
+            // Kept in memory, what was revoked would be good again after a restart.
+            (Self::Files(_), None) => Arc::new(Nowhere::new("serve was started without --state")),
+            // A demonstration ends with its process.
+            (Self::Text { .. }, _) => Arc::new(Memory::new(clock)),
         })
     }
 

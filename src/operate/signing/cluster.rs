@@ -23,7 +23,8 @@ use crate::rotation::{Keyring, Ring};
 use crate::secret::Secret;
 use crate::sources::kube::USE_LABEL;
 
-/// The most bytes of all rings that are remembered: an object holds one MiB. Enough for some 400 issuers with RSA keys.
+/// The most bytes of all rings that are remembered: an object holds one MiB. Enough for some 400 issuers with RSA keys;
+/// beyond, what was remembered longest ago is forgotten.
 const MOST_REMEMBERED: usize = 900 << 10;
 
 /// Secrets and a `ConfigMap`.
@@ -179,15 +180,25 @@ impl Keep for Secrets {
             return Ok(Some(later));
         }
         data.insert(member(plan), ring.to_json());
-        let size: usize = data.iter().map(|(member, text)| member.len() + text.len()).sum();
-        if size > MOST_REMEMBERED {
-            return Err(KeepError::Failed(format!("the ConfigMap {name} has no room for another ring")));
-        }
+        make_room(data, &member(plan));
         let parameters = PostParams::default();
         let write = async {
             if is_new { api.create(&parameters, &object).await } else { api.replace(&name, &parameters, &object).await }
         };
         self.timed(write).await.map(|_| None).map_err(failed)
+    }
+}
+
+/// Forgets what was remembered longest ago, until the rest fits: policies that are gone, as a rule, since those of a living
+/// one are remembered again at each step.
+fn make_room(data: &mut BTreeMap<String, String>, kept: &str) {
+    let size =
+        |data: &BTreeMap<String, String>| -> usize { data.iter().map(|(name, text)| name.len() + text.len()).sum() };
+    while size(data) > MOST_REMEMBERED {
+        let written = |text: &str| Ring::parse(text.as_bytes()).map(|ring| ring.written).unwrap_or_default();
+        let others = data.iter().filter(|(name, _)| *name != kept);
+        let Some(oldest) = others.min_by_key(|(_, text)| written(text)).map(|(name, _)| name.clone()) else { return };
+        data.remove(&oldest);
     }
 }
 

@@ -162,7 +162,12 @@ impl Keep for Folder {
         let Wishes { rotate, mut despite, mut compromised } = plan.wishes.clone();
         despite.extend(asked.despite);
         compromised.extend(asked.compromised);
-        Wishes { rotate: asked.rotate.or(rotate), despite, compromised }
+        // Whichever of the two is new makes another word.
+        let rotate = match (rotate, asked.rotate) {
+            (Some(planned), Some(asked)) => Some(format!("{asked} {planned}").into()),
+            (planned, asked) => asked.or(planned),
+        };
+        Wishes { rotate, despite, compromised }
     }
 
     fn place(&self, plan: &Plan) -> String {
