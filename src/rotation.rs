@@ -34,7 +34,7 @@ use std::time::Duration;
 
 pub use action::{Action, NotApplicable, Role};
 pub use document::RingError;
-pub use keyring::{Keyring, KeyringError, NewKey, NotDone};
+pub use keyring::{Doubt, Keyring, KeyringError, NewKey, NotDone};
 pub use plan::{Plan, Plans};
 pub use public_half::{PublicHalf, UnfitPublicHalf};
 pub use reconcile::reconcile;
@@ -44,6 +44,12 @@ pub use schedule::{Schedule, ScheduleError, Times};
 pub use step::{Held, Next, Step, Waiting, What, step};
 pub use successor::{Unlawful, successor};
 pub use wishes::{COMPROMISED, DESPITE, ROTATE, Wishes};
+
+/// The type of a Secret that holds a ring.
+pub const SECRET_TYPE: &str = "bearward.dev/signing-keys";
+
+/// What a Secret that holds a ring, or keys of a user's own, offers itself for.
+pub const SECRET_USE: &str = "signing-key";
 
 /// From a write to every replica whose watch is live.
 pub const PUSH: Duration = Duration::from_secs(1);

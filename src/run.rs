@@ -16,6 +16,7 @@ mod error;
 mod gateway;
 mod harden;
 mod intake;
+mod last_keys;
 mod logging;
 mod objects;
 mod offline;
@@ -212,6 +213,8 @@ impl Controls<'_> {
         let inputs = Inputs { board: Arc::clone(&board), key_sets, plans: planned, updates: sender.clone() };
         let operator = objects.operate(inputs, &settings.installation.class, max_stale, seed, clock);
         let (first, is_first) = watch::channel(First::Awaited);
+        let (issuers, in_force) = watch::channel(Arc::default());
+        tasks.spawn("last keys", last_keys::keep(in_force, Arc::clone(&board), clock.clone()));
         let outlets = Outlets {
             snapshot: Arc::clone(&view.snapshot),
             board,
@@ -219,6 +222,7 @@ impl Controls<'_> {
             keys,
             names,
             plans,
+            issuers,
             first,
             teller: Teller::new(findings),
         };

@@ -1,6 +1,9 @@
 //! What a TokenPolicy issues: tokens of its own, for whom, and the keys that sign them.
 
+mod times;
+
 use kube::KubeSchema;
+use kube::core::Rule;
 use schemars::{JsonSchema, Schema, SchemaGenerator, json_schema};
 use serde::{Deserialize, Serialize};
 
@@ -10,43 +13,16 @@ use super::schema::{
     CLIENT_ID, DURATION, ISSUER_URL, LABEL, SCOPE, URL, VISIBLE, between, exactly_one, without_description,
 };
 use super::token_policy::ApiKeys;
+use crate::jose::ISSUER_CLAIMS;
 
 /// Makes the policy an issuer of tokens.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize, KubeSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(transform = times::rules)]
 #[x_kube(
     validation = exactly_one(&["keysSecretRef", "ownKeys"]),
     validation = Rule::new("!has(self.rotation) || has(self.keysSecretRef)")
         .message("rotation is of keysSecretRef; the keys of ownKeys are rotated by whoever owns them"),
-    validation = Rule::new(concat!(
-        "!has(self.keysSecretRef) || ",
-        "duration(has(self.rotation) && has(self.rotation.publishAhead) ? self.rotation.publishAhead : '24h') >= ",
-        "duration(has(self.jwksMaxAge) ? self.jwksMaxAge : '5m') + duration('3s')"
-    ))
-    .message(concat!(
-        "rotation.publishAhead (24h unless set) is at least jwksMaxAge (5m unless set) + 3s: 1s until every replica ",
-        "has a change, 2s between their clocks"
-    )),
-    validation = Rule::new(concat!(
-        "!has(self.keysSecretRef) || ",
-        "duration(has(self.rotation) && has(self.rotation.every) ? self.rotation.every : '720h') >= ",
-        "duration(has(self.rotation) && has(self.rotation.publishAhead) ? self.rotation.publishAhead : '24h') + ",
-        "duration('3s')"
-    ))
-    .message(concat!(
-        "rotation.every (720h unless set) is at least rotation.publishAhead (24h unless set) + 3s: 1s until every ",
-        "replica has a change, 2s between their clocks"
-    )),
-    validation = Rule::new(concat!(
-        "!has(self.keysSecretRef) || ",
-        "[duration(has(self.rotation) && has(self.rotation.every) ? self.rotation.every : '720h')]",
-        ".all(e, e + e + e + e + e + e + e + e + e >= duration(has(self.lifetime) ? self.lifetime : '10m') + ",
-        "duration(has(self.jwksMaxAge) ? self.jwksMaxAge : '5m') + duration('33s'))"
-    ))
-    .message(concat!(
-        "nine times rotation.every (720h unless set) is at least lifetime (10m unless set) + jwksMaxAge (5m unless set) + ",
-        "33s: no more than nine keys are published after they signed"
-    )),
     validation = Rule::new("!has(self.clients) || self.clients.all(c, !has(c.audiences) || c.audiences.all(a, a in self.audiences))")
         .message("the audiences of a client are among those of issue"),
     validation = Rule::new(concat!(
@@ -122,13 +98,15 @@ pub struct Issue {
     /// Example: `{every: 720h, publishAhead: 24h}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rotation: Option<Rotation>,
-    /// The Secret of the same namespace in which bearward keeps the keys. It makes the Secret, writes it at every rotation,
-    /// and never touches one that it has not made. When unset, `ownKeys` must be set. Example: `{name: shop-signing-keys}`.
+    /// The Secret of the same namespace in which bearward keeps the keys. It makes the Secret where there is none, and writes
+    /// it at every rotation. One that is there is taken if it is of type `bearward.dev/signing-keys`, labelled
+    /// `bearward.dev/use: signing-key`, and has the keys of this issuer; any other is never touched. When unset, `ownKeys`
+    /// must be set. Example: `{name: shop-signing-keys}`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub keys_secret_ref: Option<LocalRef>,
-    /// Keys of yours, which are read and never written: private keys as PKCS #8 (PEM or DER) or as a JWK, in Secrets
-    /// labelled `bearward.dev/use: signing-key`. The first signs, all are published, so a new one goes second until every
-    /// verifier has it. When unset, `keysSecretRef` must be set. Example: `[{name: mine, key: tls.key}]`.
+    /// Keys of yours, which are read and never written: private keys as PEM (PKCS #8, PKCS #1 or SEC 1), as DER (PKCS #8) or
+    /// as a JWK, in Secrets labelled `bearward.dev/use: signing-key`. The first signs, all are published, so a new one goes
+    /// second until every verifier has it. When unset, `keysSecretRef` must be set. Example: `[{name: mine, key: tls.key}]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(min = 1, max = 8))]
     #[x_kube(merge_strategy = ListMerge::Map(vec!["name".to_owned(), "key".to_owned()]))]
@@ -335,18 +313,22 @@ pub struct Subject {
     #[x_kube(merge_strategy = ListMerge::Set)]
     pub scopes: Option<Vec<String>>,
     /// The claims that new tokens take over from it; of an API key, the labels of its Secret. Not those that the issuer sets
-    /// itself. When unset, none. Example: `[team]`.
+    /// itself, nor those that mark another kind of token, such as `nonce`. When unset, none. Example: `[team]`.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     #[schemars(length(max = 16), inner(length(min = 1, max = 128), regex(pattern = VISIBLE)))]
     #[x_kube(
         merge_strategy = ListMerge::Set,
-        validation = Rule::new(concat!(
-            "!self.exists(c, c in ['iss', 'sub', 'aud', 'exp', 'nbf', 'iat', 'jti', 'client_id', 'scope', 'cnf', 'act', ",
-            "'may_act'])"
-        ))
-        .message("iss, sub, aud, exp, nbf, iat, jti, client_id, scope, cnf, act and may_act are set by the issuer")
+        validation = none_of_the_issuers()
     )]
     pub claims: Vec<String>,
+}
+
+/// The rule of claims that are taken over.
+fn none_of_the_issuers() -> Rule {
+    let quoted: Vec<String> = ISSUER_CLAIMS.iter().map(|claim| format!("'{claim}'")).collect();
+    Rule::new(format!("!self.exists(c, c in [{}])", quoted.join(", "))).message(
+        format!("no token takes over these, which only its issuer says: {}", ISSUER_CLAIMS.join(", ")).as_str(),
+    )
 }
 
 /// Tokens that the policy's own `issue` signs.

@@ -8,6 +8,7 @@ use crate::api::{self, core};
 use crate::finding::Code;
 use crate::name::{Kind, ObjectKey};
 use crate::resources::{Body, Object, Reading};
+use crate::rotation;
 use crate::secret::Secret;
 
 /// The label by which a Secret offers itself, and for what.
@@ -29,7 +30,7 @@ impl Use {
         match self {
             Self::ApiKey => "api-key",
             Self::Credentials => "credentials",
-            Self::SigningKey => "signing-key",
+            Self::SigningKey => rotation::SECRET_USE,
         }
     }
 

@@ -12,24 +12,19 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use bytes::Bytes;
-use rustls::pki_types::PrivatePkcs8KeyDer;
+use rustls::pki_types::PrivateKeyDer;
 use rustls::pki_types::pem::PemObject as _;
 use serde_json::{Map, Value, json};
+use zeroize::Zeroize as _;
 
 use super::notes::Problem;
 use crate::api::core;
 use crate::finding::Code;
-use crate::jose::{Algorithm, KeySet, SealKey, SigningKey, SigningKeyError};
+use crate::jose::{Algorithm, DerForm, KeySet, SealKey, SigningKey, SigningKeyError};
 use crate::resources::SigningKeyState;
-use crate::rotation::{Ring, RingKey, Schedule};
+use crate::rotation::{Doubt, Keyring, LEEWAY, PUSH, RingKey, SECRET_TYPE, SKEW, Schedule};
 use crate::secret::Secret;
 use crate::snapshot::{IssuerKeys, Signer};
-
-/// The type of the Secret that bearward keeps keys in.
-pub(super) const TYPE: &str = "bearward.dev/signing-keys";
-
-/// The member with the ring.
-const RING: &str = "ring.json";
 
 /// What was read.
 pub(super) struct Read {
@@ -38,6 +33,8 @@ pub(super) struct Read {
     pub(super) published: Published,
     /// What is wrong besides.
     pub(super) problems: Vec<Problem>,
+    /// What is odd, and costs nobody anything.
+    pub(super) warnings: Vec<Problem>,
     pub(super) states: Vec<SigningKeyState>,
 }
 
@@ -48,6 +45,8 @@ pub(super) struct Published {
     max_age: Duration,
     openers: Box<[(Box<str>, Arc<SealKey>)]>,
     kids: Box<[Box<str>]>,
+    /// How long a token that any of them has signed may be taken.
+    pub(super) lasts: Duration,
     /// The same keys, and those that are compromised, to verify by.
     pub(super) set: KeySet,
 }
@@ -82,7 +81,7 @@ pub(super) fn none(code: Code) -> IssuerKeys {
 }
 
 /// What was published before, without anything that signs: key sets are dated source data, and what was signed in good
-/// faith stays good while its keys cannot be read.
+/// faith stays good while its keys cannot be read, for as long as it could live.
 pub(super) fn last_good(before: &IssuerKeys, code: Code) -> IssuerKeys {
     IssuerKeys {
         signer: Err(code),
@@ -95,17 +94,19 @@ pub(super) fn last_good(before: &IssuerKeys, code: Code) -> IssuerKeys {
     }
 }
 
-/// Reads the Secret that the controller writes.
+/// Reads the Secret that the controller writes. What can be published is, whatever is wrong with private halves; and by
+/// the same judgement the controller replaces a key that cannot sign.
 pub(super) fn of_ring(secret: &core::Secret, name: &str, issuer: &str, schedule: &Schedule) -> Result<Read, Problem> {
-    if secret.kind != TYPE {
-        let cause = format!("the Secret {name} is of another type than {TYPE}, so it is none that bearward has made");
+    if secret.kind != SECRET_TYPE {
+        let cause =
+            format!("the Secret {name} is of another type than {SECRET_TYPE}, so it is none that bearward has made");
         return Err(Problem::new(Code::InvalidSecret, cause, "Name another Secret, which need not exist."));
     }
-    let invalid =
-        |cause: String| Problem::new(Code::InvalidSecret, cause, "Restore the Secret as it was, or delete it.");
-    let member = secret.data.get(RING).ok_or_else(|| invalid(format!("the Secret {name} has no member {RING}")))?;
-    let ring =
-        Ring::parse(member.expose()).map_err(|error| invalid(format!("{RING} of the Secret {name}: {error}")))?;
+    let keyring = Keyring::read(&secret.data).map_err(|error| {
+        let cause = format!("the Secret {name} holds no ring of keys: {error}");
+        Problem::new(Code::InvalidSecret, cause, "Restore the Secret as it was, or delete it.")
+    })?;
+    let ring = keyring.ring();
     if *ring.issuer != *issuer {
         let cause = format!("the Secret {name} has the keys of another issuer, {}", ring.issuer);
         return Err(Problem::new(
@@ -114,53 +115,58 @@ pub(super) fn of_ring(secret: &core::Secret, name: &str, issuer: &str, schedule:
             "Name another Secret for this issuer, which need not exist.",
         ));
     }
-    let mut problems = Vec::new();
-    let mut openers = Vec::new();
-    for key in ring.published() {
-        match seal(secret, name, key) {
-            Ok(seal) => openers.push((key.kid.clone(), Arc::new(seal))),
-            Err(problem) => problems.push(problem),
-        }
+    let (mut problems, mut warnings) = (Vec::new(), Vec::new());
+    let signs = ring.active().map(|key| &*key.kid);
+    // Why nothing signs is said where it is found that nothing does.
+    for doubt in keyring.doubts().into_iter().filter(|doubt| doubt.of_half().is_none_or(|kid| Some(kid) != signs)) {
+        let place = match &doubt {
+            Doubt::Unknown(_) => &mut warnings,
+            Doubt::NoHalf(_) | Doubt::Half { .. } | Doubt::OtherHalf(_) | Doubt::Seal(_) => &mut problems,
+        };
+        place.push(doubtful(&doubt, name));
     }
-    let signer = signer(secret, name, &ring, &openers);
+    let seal = |key: &RingKey| Some((key.kid.clone(), Arc::new(keyring.seal(&key.kid)?)));
+    let openers = ring.published().filter_map(seal).collect();
+    let signer = signer(&keyring, name);
     let keys: Vec<&Map<String, Value>> = ring.published().map(|key| &key.public).collect();
     let max_age = schedule.jwks_max_age().min(ring.max_age);
     let revoked = ring.revoked().map(|key| key.kid.clone());
-    let mut published = published(&keys, max_age, openers)?;
+    let longest = ring.published().map(|key| key.longest).max().unwrap_or_default();
+    let mut published = published(&keys, (longest, max_age), openers)?;
     published.set = published.set.revoking(revoked);
-    Ok(Read { signer, published, problems, states: outlook::of_ring(&ring, schedule) })
+    let states = outlook::of_ring(ring, schedule);
+    Ok(Read { signer, published, problems, warnings, states })
 }
 
-fn seal(secret: &core::Secret, name: &str, key: &RingKey) -> Result<SealKey, Problem> {
-    let member = format!("{}.seal", key.kid);
-    secret.data.get(&member).and_then(SealKey::new).ok_or_else(|| {
-        let cause = format!("the Secret {name} has no member {member} of 32 bytes, so opaque tokens cannot be opened");
-        Problem::new(Code::InvalidSecret, cause, "Restore the member; else such tokens are refused until they expire.")
-    })
+/// What is wrong beside a ring, and what to do about it.
+fn doubtful(doubt: &Doubt, name: &str) -> Problem {
+    let cause = format!("of the Secret {name}, {doubt}");
+    let (code, cure) = match doubt {
+        Doubt::NoHalf(_) | Doubt::Half { .. } | Doubt::OtherHalf(_) => {
+            (Code::SigningKeyUnusable, "Another key takes its place by itself; find out who has changed the Secret.")
+        }
+        Doubt::Seal(_) => (
+            Code::InvalidSecret,
+            "Restore the member; else opaque tokens that were made under the key are refused until they expire.",
+        ),
+        Doubt::Unknown(_) => (Code::InvalidSecret, "Remove the member: nothing uses it."),
+    };
+    Problem::new(code, cause, cure)
 }
 
-fn signer(
-    secret: &core::Secret,
-    name: &str,
-    ring: &Ring,
-    openers: &[(Box<str>, Arc<SealKey>)],
-) -> Result<Signer, Problem> {
-    let Some(active) = ring.active() else {
+fn signer(keyring: &Keyring, name: &str) -> Result<Signer, Problem> {
+    let Some(active) = keyring.ring().active() else {
         let cause = "no key may sign before every ready replica publishes the next one";
         return Err(Problem::plain(Code::KeysPending, cause));
     };
-    let unusable =
-        |cause: String| Problem::new(Code::SigningKeyUnusable, cause, "Restore the member, or let the key rotate.");
-    let member = format!("{}.key", active.kid);
-    let der = secret.data.get(&member).ok_or_else(|| unusable(format!("the Secret {name} has no member {member}")))?;
-    let key = SigningKey::from_pkcs8(der, active.algorithm)
-        .map_err(|error| unusable(format!("the member {member} of the Secret {name}: {error}")))?;
-    if *key.thumbprint().to_string() != *active.kid {
-        return Err(unusable(format!("the member {member} of the Secret {name} is another key")));
-    }
-    let seal = openers.iter().find(|(kid, _)| *kid == active.kid).map(|(_, seal)| Arc::clone(seal));
-    let seal = seal.ok_or_else(|| unusable(format!("the Secret {name} has no seal for the key that signs")))?;
-    Ok(Signer { key: Arc::new(key), longest: active.longest, seal })
+    let (key, seal) = keyring.signs_as(active).map_err(|doubt| match doubt {
+        Doubt::Seal(_) => {
+            let cause = format!("of the Secret {name}, {doubt}, so the key does not sign");
+            Problem::new(Code::SigningKeyUnusable, cause, "Another key takes its place by itself.")
+        }
+        Doubt::NoHalf(_) | Doubt::Half { .. } | Doubt::OtherHalf(_) | Doubt::Unknown(_) => doubtful(&doubt, name),
+    })?;
+    Ok(Signer { key: Arc::new(key), longest: active.longest, seal: Arc::new(seal) })
 }
 
 /// Puts together the keys of a user's own, the first of which signs.
@@ -181,11 +187,11 @@ pub(super) fn of_own(
     }
     let openers = signers.iter().map(|signer| (kid(&signer.key), Arc::clone(&signer.seal))).collect();
     let halves: Vec<&Map<String, Value>> = signers.iter().filter_map(|signer| signer.key.public_jwk()).collect();
-    let published = published(&halves, max_age, openers)?;
+    let published = published(&halves, (lifetime, max_age), openers)?;
     let states = signers.iter().enumerate().map(|(place, signer)| outlook::of_own(&signer.key, place == 0)).collect();
     let signer = signers.into_iter().next();
     let signer = signer.ok_or_else(|| Problem::plain(Code::SigningKeyUnusable, "there is no key"));
-    Ok(Read { signer, published, problems: Vec::new(), states })
+    Ok(Read { signer, published, problems: Vec::new(), warnings: Vec::new(), states })
 }
 
 fn kid(key: &SigningKey) -> Box<str> {
@@ -202,11 +208,10 @@ fn own_key(text: &Secret, algorithm: Algorithm, signs: bool) -> Result<SigningKe
         SigningKey::from_jwk(text, Some(algorithm))
             .or_else(|error| others.iter().find_map(|other| SigningKey::from_jwk(text, Some(*other)).ok()).ok_or(error))
     } else if trimmed.starts_with(b"-----BEGIN") {
-        let der = PrivatePkcs8KeyDer::from_pem_slice(text.expose())
-            .map_err(|_| "not a private key, expected PKCS #8 in PEM (BEGIN PRIVATE KEY)".to_owned())?;
-        from_der(&Secret::new(der.secret_pkcs8_der().to_vec()), algorithm, others)
+        let (der, form) = of_pem(text)?;
+        from_der((&der, form), algorithm, others)
     } else {
-        from_der(text, algorithm, others)
+        from_der((text, DerForm::Pkcs8), algorithm, others)
     };
     let key = key.map_err(|error| error.to_string())?;
     if key.public_jwk().is_none() || (signs && !algorithm.same_as(key.algorithm())) {
@@ -215,15 +220,42 @@ fn own_key(text: &Secret, algorithm: Algorithm, signs: bool) -> Result<SigningKe
     Ok(key)
 }
 
-fn from_der(der: &Secret, algorithm: Algorithm, others: &[Algorithm]) -> Result<SigningKey, SigningKeyError> {
-    SigningKey::from_pkcs8(der, algorithm)
-        .or_else(|error| others.iter().find_map(|other| SigningKey::from_pkcs8(der, *other).ok()).ok_or(error))
+/// The one private key of a PEM text (RFC 7468), whatever stands around it: the parameters of its curve, or certificates.
+fn of_pem(text: &Secret) -> Result<(Secret, DerForm), String> {
+    const EXPECTED: &str = "expected one in PEM: BEGIN PRIVATE KEY (PKCS #8), BEGIN RSA PRIVATE KEY (PKCS #1) or BEGIN EC PRIVATE KEY (SEC 1)";
+    let mut found = None;
+    for key in PrivateKeyDer::pem_slice_iter(text.expose()) {
+        let mut key = key.map_err(|_| format!("not a private key, {EXPECTED}"))?;
+        let form = match &key {
+            PrivateKeyDer::Pkcs8(_) => Some(DerForm::Pkcs8),
+            PrivateKeyDer::Pkcs1(_) => Some(DerForm::Pkcs1),
+            PrivateKeyDer::Sec1(_) => Some(DerForm::Sec1),
+            // Not one of our enums, and open to more.
+            _ => None,
+        };
+        let der = Secret::new(key.secret_der().to_vec());
+        key.zeroize();
+        let form = form.ok_or_else(|| format!("not a private key, {EXPECTED}"))?;
+        if found.replace((der, form)).is_some() {
+            return Err(format!("more than one private key, {EXPECTED}"));
+        }
+    }
+    found.ok_or_else(|| format!("not a private key, {EXPECTED}"))
+}
+
+fn from_der(
+    (der, form): (&Secret, DerForm),
+    algorithm: Algorithm,
+    others: &[Algorithm],
+) -> Result<SigningKey, SigningKeyError> {
+    let of = |algorithm| SigningKey::from_der(der, form, algorithm);
+    of(algorithm).or_else(|error| others.iter().find_map(|other| of(*other).ok()).ok_or(error))
 }
 
 /// What is published of these public halves. Sorted by id, so that a key that becomes active changes nothing.
 fn published(
     halves: &[&Map<String, Value>],
-    max_age: Duration,
+    (longest, max_age): (Duration, Duration),
     mut openers: Vec<(Box<str>, Arc<SealKey>)>,
 ) -> Result<Published, Problem> {
     let id = |half: &Map<String, Value>| half.get("kid").and_then(Value::as_str).unwrap_or_default().to_owned();
@@ -237,7 +269,9 @@ fn published(
         return Err(unusable(format!("nobody could verify by key {}: {}", key.index, key.reason)));
     }
     let kids = halves.iter().map(|half| id(half).into()).collect();
-    Ok(Published { jwks, etag, max_age, openers: openers.into(), kids, set })
+    // Another replica may have read the Secret a little later, and signed until then.
+    let lasts = longest.saturating_add(LEEWAY).saturating_add(PUSH).saturating_add(SKEW);
+    Ok(Published { jwks, etag, max_age, openers: openers.into(), kids, lasts, set })
 }
 
 /// The JWK Set (RFC 7517, section 5), and its entity tag (RFC 9110, section 8.8.3).

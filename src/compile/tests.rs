@@ -5,6 +5,7 @@ mod edges;
 mod hosts;
 mod issuers;
 mod issuing;
+mod judgement;
 mod keys;
 mod models;
 mod refusals;

@@ -96,8 +96,9 @@ codes! {
         => "Nothing in a cluster: the leader makes the keys. With files, give serve a folder for them with --state.",
     DuplicateIssuer: "Another, older policy is the same issuer, or keeps its keys in the same Secret."
         => "Give this one another issuer and Secret of its own, or remove one of the two; the older one is in force.",
-    SigningKeyUnusable: "A key that should sign cannot be used."
-        => "Put a private key for the algorithm of issue into the Secret, as PKCS #8 or as a JWK.",
+    SigningKeyUnusable: "A key that signs, or will sign, cannot be used."
+        => "With ownKeys, put a private key for the algorithm of issue into the Secret: as PEM, PKCS #8 in DER, or a JWK. With \
+            keysSecretRef, another key takes its place by itself; find out who has changed the Secret.",
     RotationHeld: "Signing keys do not rotate on time, because something is waited for."
         => "See the message for what; the key of before signs on meanwhile.",
     KeysNotWritable: "Signing keys cannot be kept, so they do not rotate."

@@ -11,43 +11,12 @@ use super::family::FamilyId;
 use super::refusal::{Presented, Refusal};
 use super::{Asked, Authority};
 use crate::clock::UnixTime;
-use crate::jose::{MAX_TOKEN_BYTES, Thumbprint};
+use crate::jose::{ISSUER_CLAIMS, MAX_TOKEN_BYTES, Thumbprint};
 use crate::snapshot::{Client, Format, Signer};
 use crate::telemetry::Denial;
 
 /// Bytes of randomness in the name of a token.
 const ID_BYTES: usize = 16;
-
-/// Claims that only we say. Those of other kinds of token are among them, since an access token that had one would be taken
-/// for one of those; and the members by which introspection speaks of a token.
-const OURS: [&str; 26] = [
-    "iss",
-    "exp",
-    "nbf",
-    "iat",
-    "aud",
-    "sub",
-    "client_id",
-    "jti",
-    "scope",
-    "act",
-    "may_act",
-    "cnf",
-    "active",
-    "token_type",
-    "username",
-    "nonce",
-    "at_hash",
-    "c_hash",
-    "s_hash",
-    "events",
-    "htm",
-    "htu",
-    "status_list",
-    "token_introspection",
-    "token_use",
-    "typ",
-];
 
 /// What a token gives, and to whom.
 #[derive(Clone, Debug, PartialEq)]
@@ -78,7 +47,7 @@ pub(super) struct Minted {
 
 /// Whether an issued token may say this claim because another token did.
 pub(super) fn may_be_taken_over(claim: &str) -> bool {
-    !OURS.contains(&claim)
+    !ISSUER_CLAIMS.contains(&claim)
 }
 
 impl Authority {

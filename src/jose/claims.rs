@@ -12,6 +12,38 @@ use super::times::Times;
 use super::{Expectation, Fingerprint, FingerprintKey, Reason, Scopes, Token};
 use crate::clock::UnixTime;
 
+/// Claims that only who issues a token says: none is taken over from another token. Those of other kinds of token are among
+/// them, since an access token that had one would be taken for one of those; and the members by which introspection speaks
+/// of a token.
+pub const ISSUER_CLAIMS: [&str; 26] = [
+    "iss",
+    "exp",
+    "nbf",
+    "iat",
+    "aud",
+    "sub",
+    "client_id",
+    "jti",
+    "scope",
+    "act",
+    "may_act",
+    "cnf",
+    "active",
+    "token_type",
+    "username",
+    "nonce",
+    "at_hash",
+    "c_hash",
+    "s_hash",
+    "events",
+    "htm",
+    "htu",
+    "status_list",
+    "token_introspection",
+    "token_use",
+    "typ",
+];
+
 /// The claims of a token, or what the record of an API key says of it, owned and independent of the credential's text.
 ///
 /// Times and scopes are read once; other claims are looked up by name, so that there is one copy of each. It prints the

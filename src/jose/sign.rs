@@ -34,6 +34,17 @@ enum Pair {
     Ed25519(Ed25519KeyPair),
 }
 
+/// The forms in which private keys are kept as DER.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum DerForm {
+    /// `PrivateKeyInfo`, of any key (RFC 5208).
+    Pkcs8,
+    /// `RSAPrivateKey` (RFC 8017, appendix A.1.2).
+    Pkcs1,
+    /// `ECPrivateKey` (RFC 5915, section 3).
+    Sec1,
+}
+
 /// Why a signing key could not be made or used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum SigningKeyError {
@@ -71,12 +82,26 @@ impl SigningKey {
 
     /// A key from PKCS #8, in DER.
     pub fn from_pkcs8(der: &Secret, algorithm: Algorithm) -> Result<Self, SigningKeyError> {
+        Self::from_der(der, DerForm::Pkcs8, algorithm)
+    }
+
+    /// A key from DER of this form. What the form cannot hold is no key for the algorithm.
+    pub fn from_der(der: &Secret, form: DerForm, algorithm: Algorithm) -> Result<Self, SigningKeyError> {
         let der = der.expose();
-        let pair = match scheme(algorithm) {
-            Scheme::Hmac => return Err(SigningKeyError::SharedSecret(algorithm)),
-            Scheme::Rsa(encoding) => RsaKeyPair::from_pkcs8(der).map(|pair| Pair::Rsa(pair, encoding)),
-            Scheme::Ecdsa(signing) => EcdsaKeyPair::from_pkcs8(signing, der).map(Pair::Ecdsa),
-            Scheme::Ed25519 => Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Pair::Ed25519),
+        let pair = match (scheme(algorithm), form) {
+            (Scheme::Hmac, _) => return Err(SigningKeyError::SharedSecret(algorithm)),
+            (Scheme::Rsa(encoding), DerForm::Pkcs8) => {
+                RsaKeyPair::from_pkcs8(der).map(|pair| Pair::Rsa(pair, encoding))
+            }
+            (Scheme::Rsa(encoding), DerForm::Pkcs1) => RsaKeyPair::from_der(der).map(|pair| Pair::Rsa(pair, encoding)),
+            (Scheme::Ecdsa(signing), DerForm::Pkcs8) => EcdsaKeyPair::from_pkcs8(signing, der).map(Pair::Ecdsa),
+            (Scheme::Ecdsa(signing), DerForm::Sec1) => {
+                EcdsaKeyPair::from_private_key_der(signing, der).map(Pair::Ecdsa)
+            }
+            (Scheme::Ed25519, DerForm::Pkcs8) => Ed25519KeyPair::from_pkcs8_maybe_unchecked(der).map(Pair::Ed25519),
+            (Scheme::Rsa(_), DerForm::Sec1)
+            | (Scheme::Ecdsa(_), DerForm::Pkcs1)
+            | (Scheme::Ed25519, DerForm::Pkcs1 | DerForm::Sec1) => return Err(SigningKeyError::NotAKey(algorithm)),
         };
         Self::of_pair(algorithm, pair.map_err(|_| SigningKeyError::NotAKey(algorithm))?)
     }

@@ -46,16 +46,10 @@ use crate::clock::{Clock, Tick, UnixTime};
 use crate::name::{Generation, ObjectKey};
 use crate::resources::{Body, Meta, Object, Report, ReportFinding, ReportKey, Scope, Update, Version};
 use crate::rotation::{self, Keyring, NewKey, NotDone, Replicas, Ring, reconcile, step};
-use crate::rotation::{Plan, Plans};
+use crate::rotation::{Plan, Plans, SECRET_TYPE as TYPE, SECRET_USE as USE};
 use crate::secret::Secret;
 use crate::sources::kube::{Backoff, Jitter, Pace, USE_LABEL};
 use crate::tasks;
-
-/// The type of a Secret that holds a ring.
-const TYPE: &str = "bearward.dev/signing-keys";
-
-/// What a Secret that holds a ring offers itself for.
-const USE: &str = "signing-key";
 
 /// How long to wait where somebody has to do something first.
 const BLOCKED: Duration = Duration::from_secs(30);

@@ -1,6 +1,7 @@
 //! The stage that writes the request anew: what the upstream sees is what was checked, and nothing else.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use http::header::{AUTHORIZATION, CONTENT_LENGTH, HOST, HeaderMap, TE, TRANSFER_ENCODING};
 use http::request::Parts;
@@ -27,6 +28,9 @@ use crate::snapshot::{
 };
 use crate::telemetry::Cause;
 use crate::wire::forwarded::Convention;
+
+/// When a token whose key has gone between two looks at it can be judged by the keys of then.
+const JUDGED_ANEW: Duration = Duration::from_secs(1);
 
 /// A request that may be sent. Only this module makes one, only `forward` takes one.
 pub(super) struct Forwardable {
@@ -189,7 +193,8 @@ fn signed(caller: &Caller, headers: &HeaderMap) -> Result<Option<HeaderValue>, R
         return Ok(Some(field.clone()));
     }
     // It was good a moment ago: what is missing now is a key that has just been taken away.
-    let opened = cell.load().open(token).ok_or(Refusal::new(Cause::KeysUnavailable))?;
+    let gone = || Refusal::new(Cause::KeysUnavailable).retry_after(JUDGED_ANEW);
+    let opened = cell.load().open(token).ok_or_else(gone)?;
     let field = Zeroizing::new(format!("Bearer {}", opened.as_str()));
-    HeaderValue::from_str(&field).map(Some).map_err(|_| Refusal::new(Cause::KeysUnavailable))
+    HeaderValue::from_str(&field).map(Some).map_err(|_| gone())
 }

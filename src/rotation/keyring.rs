@@ -1,10 +1,12 @@
 //! A ring with its private halves, as a Secret holds them.
+//!
+//! The one reader of such a Secret: whoever signs by it and whoever rotates it judge it alike.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use thiserror::Error;
 
-use super::{Action, NotApplicable, PublicHalf, Ring, RingError, Unlawful, reconcile, successor};
+use super::{Action, NotApplicable, PublicHalf, Ring, RingError, RingKey, Unlawful, reconcile, successor};
 use crate::clock::UnixTime;
 use crate::jose::{Algorithm, SealKey, SigningKey, SigningKeyError};
 use crate::secret::Secret;
@@ -25,20 +27,28 @@ pub struct Keyring {
     halves: BTreeMap<Box<str>, Secret>,
     /// What opens the opaque tokens that were made under a key.
     seals: BTreeMap<Box<str>, Secret>,
+    /// Members that are nothing of ours: they are written as they were read.
+    others: BTreeMap<String, Secret>,
 }
 
 /// Why a Secret holds no ring.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 pub enum KeyringError {
-    /// A member is not there.
-    #[error("the member {0} is missing")]
-    Missing(String),
-    /// Nothing is accepted and ignored.
-    #[error("the member {0:?} is not known, expected ring.json, and of each key .key and .seal")]
-    Unknown(String),
-    /// The ring itself.
+    /// There is no ring.
+    #[error("the member ring.json is missing")]
+    Missing,
+    /// The ring cannot be read.
     #[error("ring.json: {0}")]
     Ring(#[from] RingError),
+}
+
+/// What is wrong beside a ring that can be read. It costs the key that it is about what the member is for, and nothing else:
+/// what is published stays so.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+pub enum Doubt {
+    /// A private half is not there.
+    #[error("the member {0}.key is missing")]
+    NoHalf(Box<str>),
     /// A private half cannot be used.
     #[error("the member {kid}.key: {error}")]
     Half {
@@ -50,9 +60,22 @@ pub enum KeyringError {
     /// A private half is that of another key.
     #[error("the member {0}.key is the private half of another key")]
     OtherHalf(Box<str>),
-    /// A seal is not of 32 bytes.
-    #[error("the member {0}.seal is not of 32 bytes")]
+    /// A seal is not there, or is none.
+    #[error("the member {0}.seal is missing, or not of 32 bytes")]
     Seal(Box<str>),
+    /// Nothing of ours; cut to 64 characters.
+    #[error("the member {0:?} is not known, expected ring.json, and of each key .key and .seal")]
+    Unknown(String),
+}
+
+impl Doubt {
+    /// The key whose private half cannot sign.
+    pub fn of_half(&self) -> Option<&str> {
+        match self {
+            Self::NoHalf(kid) | Self::Half { kid, .. } | Self::OtherHalf(kid) => Some(kid),
+            Self::Seal(_) | Self::Unknown(_) => None,
+        }
+    }
 }
 
 /// Why a ring does not become what was to be made of it.
@@ -93,40 +116,27 @@ impl NewKey {
 impl Keyring {
     /// Without keys.
     pub const fn new(ring: Ring) -> Self {
-        Self { ring, halves: BTreeMap::new(), seals: BTreeMap::new() }
+        Self { ring, halves: BTreeMap::new(), seals: BTreeMap::new(), others: BTreeMap::new() }
     }
 
-    /// Reads the members of a Secret. A half whose key has retired is left out: it is as good as destroyed.
+    /// Reads the members of a Secret. A half whose key has retired is left out: it is as good as destroyed. What else is
+    /// wrong beside the ring, [`Keyring::doubts`] says.
     pub fn read(data: &BTreeMap<String, Secret>) -> Result<Self, KeyringError> {
-        let ring = data.get(RING).ok_or_else(|| KeyringError::Missing(RING.to_owned()))?;
-        let ring = Ring::parse(ring.expose())?;
-        let mut keyring = Self::new(ring);
+        let ring = data.get(RING).ok_or(KeyringError::Missing)?;
+        let mut keyring = Self::new(Ring::parse(ring.expose())?);
         for (member, bytes) in data.iter().filter(|(member, _)| *member != RING) {
-            let half = member.strip_suffix(KEY).map(|kid| (kid, &mut keyring.halves));
-            let place = half.or_else(|| member.strip_suffix(SEAL).map(|kid| (kid, &mut keyring.seals)));
-            let Some((kid, place)) = place else {
-                return Err(KeyringError::Unknown(member.chars().take(64).collect()));
-            };
-            if keyring.ring.key(kid).is_none() {
-                return Err(KeyringError::Unknown(member.chars().take(64).collect()));
-            }
-            place.insert(kid.into(), Secret::new(bytes.expose().to_vec()));
-        }
-        keyring.forget();
-        for key in keyring.ring.with_private_half().filter(|key| keyring.halves.contains_key(&key.kid)) {
-            let kid = &key.kid;
-            let half = keyring.key(kid).map_err(|error| KeyringError::Half { kid: kid.clone(), error })?;
-            if half.is_some_and(|half| half.thumbprint().to_string() != **kid) {
-                return Err(KeyringError::OtherHalf(kid.clone()));
-            }
-            if !keyring.seals.contains_key(kid) {
-                return Err(KeyringError::Missing(format!("{kid}{SEAL}")));
+            let bytes = Secret::new(bytes.expose().to_vec());
+            if let Some(kid) = member.strip_suffix(KEY) {
+                keyring.halves.insert(kid.into(), bytes);
+            } else if let Some(kid) = member.strip_suffix(SEAL) {
+                keyring.seals.insert(kid.into(), bytes);
+            } else {
+                keyring.others.insert(member.clone(), bytes);
             }
         }
-        match keyring.seals.iter().find(|(_, bytes)| SealKey::new(bytes).is_none()) {
-            Some((kid, _)) => Err(KeyringError::Seal(kid.clone())),
-            None => Ok(keyring),
-        }
+        let Self { ring, halves, .. } = &mut keyring;
+        halves.retain(|kid, _| ring.key(kid).is_none_or(|key| key.is_active() || key.is_pending()));
+        Ok(keyring)
     }
 
     /// The members of a Secret. Whoever writes them wipes them.
@@ -134,8 +144,9 @@ impl Keyring {
         let member = |kid: &str, suffix: &str, bytes: &Secret| (format!("{kid}{suffix}"), bytes.expose().to_vec());
         let halves = self.halves.iter().map(|(kid, bytes)| member(kid, KEY, bytes));
         let seals = self.seals.iter().map(|(kid, bytes)| member(kid, SEAL, bytes));
+        let others = self.others.iter().map(|(name, bytes)| member(name, "", bytes));
         let ring = (RING.to_owned(), self.ring.to_json().into_bytes());
-        halves.chain(seals).chain([ring]).collect()
+        halves.chain(seals).chain(others).chain([ring]).collect()
     }
 
     /// The ring.
@@ -143,20 +154,45 @@ impl Keyring {
         &self.ring
     }
 
-    /// The keys whose private half is here.
+    /// The keys that could sign: their private half is here, is theirs, and so is their seal. One that could not is as good
+    /// as lost, since nothing but the Secret would ever have it again.
     pub fn private_halves(&self) -> BTreeSet<Box<str>> {
-        self.halves.keys().cloned().collect()
+        let can_sign = |key: &&RingKey| self.signs_as(key).is_ok();
+        self.ring.with_private_half().filter(can_sign).map(|key| key.kid.clone()).collect()
     }
 
-    /// What signs as this key, if its private half is here.
-    pub fn key(&self, kid: &str) -> Result<Option<SigningKey>, SigningKeyError> {
-        let (Some(half), Some(key)) = (self.halves.get(kid), self.ring.key(kid)) else { return Ok(None) };
-        SigningKey::from_pkcs8(half, key.algorithm).map(Some)
+    /// What signs as this key, and seals what it has signed.
+    pub fn signs_as(&self, key: &RingKey) -> Result<(SigningKey, SealKey), Doubt> {
+        let half = self.half(key)?;
+        let seal = self.seal(&key.kid).ok_or_else(|| Doubt::Seal(key.kid.clone()))?;
+        Ok((half, seal))
     }
 
     /// What opens the opaque tokens that were made under this key.
     pub fn seal(&self, kid: &str) -> Option<SealKey> {
         SealKey::new(self.seals.get(kid)?)
+    }
+
+    /// What is wrong beside the ring.
+    pub fn doubts(&self) -> Vec<Doubt> {
+        let halves = self.ring.with_private_half().filter_map(|key| self.half(key).err());
+        let seals = self.ring.published().map(|key| &key.kid).filter(|kid| self.seal(kid).is_none());
+        let of_nobody = |members: &BTreeMap<Box<str>, Secret>, suffix: &str| -> Vec<String> {
+            let kids = members.keys().filter(|kid| self.ring.key(kid).is_none());
+            kids.map(|kid| format!("{kid}{suffix}")).collect()
+        };
+        let unknown = of_nobody(&self.halves, KEY).into_iter().chain(of_nobody(&self.seals, SEAL));
+        let unknown = unknown.chain(self.others.keys().cloned());
+        let unknown = unknown.map(|member| Doubt::Unknown(member.chars().take(64).collect()));
+        halves.chain(seals.map(|kid| Doubt::Seal(kid.clone()))).chain(unknown).collect()
+    }
+
+    fn half(&self, key: &RingKey) -> Result<SigningKey, Doubt> {
+        let kid = &key.kid;
+        let half = self.halves.get(kid).ok_or_else(|| Doubt::NoHalf(kid.clone()))?;
+        let half =
+            SigningKey::from_pkcs8(half, key.algorithm).map_err(|error| Doubt::Half { kid: kid.clone(), error })?;
+        if half.thumbprint().to_string() == **kid { Ok(half) } else { Err(Doubt::OtherHalf(kid.clone())) }
     }
 
     /// Goes on from the last ring that is known, where this one is older.
@@ -207,7 +243,7 @@ impl Keyring {
 
     /// Destroys what is not to be kept.
     fn forget(&mut self) {
-        let Self { ring, halves, seals } = self;
+        let Self { ring, halves, seals, .. } = self;
         halves.retain(|kid, _| ring.with_private_half().any(|key| key.kid == *kid));
         seals.retain(|kid, _| ring.published().any(|key| key.kid == *kid));
     }

@@ -152,7 +152,7 @@ impl Ring {
             Some(former) if former.counts_until().is_none_or(|end| !has_come(end, now)) => {
                 self.max_age.max(former.max_age)
             }
-            _ => self.max_age,
+            Some(_) | None => self.max_age,
         }
     }
 
@@ -160,6 +160,15 @@ impl Ring {
     /// that it signed can be valid, and no cache is older than that.
     pub fn overlap(&self, key: &RingKey, now: UnixTime) -> Duration {
         overlap(key.longest, self.max_age_at(now))
+    }
+
+    /// Why no key signs but perhaps the one of this name: what has happened last to another.
+    pub(super) fn vacancy(&self, kid: &str) -> Cause {
+        let others = self.keys.iter().filter(|key| !key.is_pending() && *key.kid != *kid);
+        match others.max_by_key(|key| key.since()).map(|key| key.state) {
+            Some(State::Compromised { .. }) => Cause::Compromise,
+            Some(State::Retiring { .. } | State::Pending { .. } | State::Active { .. }) | None => Cause::Lost,
+        }
     }
 
     /// The first time at which `wait`, which follows from the cache time of the moment and grows with it, is over since

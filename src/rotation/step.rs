@@ -202,7 +202,7 @@ impl Course<'_> {
             return;
         };
         let cause = match self.ring.active() {
-            None => Some(self.emergency()),
+            None => Some(self.ring.vacancy(kid)),
             Some(active) if has_come(self.ahead_after(*confirmed), self.now) && self.has_room() => self.reason(active),
             Some(_) => None,
         };
@@ -260,15 +260,6 @@ impl Course<'_> {
             Some(Cause::Algorithm)
         } else {
             self.wishes.unanswered(&self.ring).map(|_| Cause::Request)
-        }
-    }
-
-    /// Why there is no active key: what has happened last to one.
-    fn emergency(&self) -> Cause {
-        let gone = self.ring.keys.iter().filter(|key| !key.is_pending()).max_by_key(|key| key.since());
-        match gone.map(|key| key.state) {
-            Some(State::Compromised { .. }) => Cause::Compromise,
-            Some(State::Retiring { .. } | State::Pending { .. } | State::Active { .. }) | None => Cause::Lost,
         }
     }
 
@@ -358,8 +349,13 @@ impl Course<'_> {
                 let due = self.due(key);
                 let when = match self.ring.pending().map(|pending| pending.state) {
                     Some(State::Pending { confirmed: Some(confirmed) }) => Some(due.max(self.ahead_after(confirmed))),
-                    _ if has_come(due, self.now) => None,
-                    _ => Some(due),
+                    Some(
+                        State::Pending { confirmed: None }
+                        | State::Active { .. }
+                        | State::Retiring { .. }
+                        | State::Compromised { .. },
+                    )
+                    | None => (!has_come(due, self.now)).then_some(due),
                 };
                 (What::Retire, when)
             }

@@ -90,7 +90,7 @@ pub fn successor(before: Option<&Ring>, after: &Ring) -> Result<(), Unlawful> {
     order(before, after)?;
     for key in &before.keys {
         match after.key(&key.kid) {
-            Some(later) => same_key(key, later).and_then(|()| transition(before, key, later, after.written))?,
+            Some(later) => same_key(key, later).and_then(|()| transition(before, key, later, after))?,
             None => may_go(before, key, after)?,
         }
     }
@@ -145,18 +145,18 @@ fn same_key(before: &RingKey, after: &RingKey) -> Result<(), Unlawful> {
 }
 
 /// One key's way from one ring to the next. Several actions of one step may be in it.
-fn transition(ring: &Ring, before: &RingKey, after: &RingKey, written: UnixTime) -> Result<(), Unlawful> {
-    let at_write = |time: UnixTime| require(time == written, || Unlawful::OtherTime(before.kid.clone()));
+fn transition(ring: &Ring, before: &RingKey, after: &RingKey, later: &Ring) -> Result<(), Unlawful> {
+    let at_write = |time: UnixTime| require(time == later.written, || Unlawful::OtherTime(before.kid.clone()));
     let unchanged = || require(before.state == after.state, || Unlawful::OtherTime(before.kid.clone()));
     match (before.state, after.state) {
         (State::Pending { confirmed: None }, State::Pending { confirmed }) => confirmed.map_or(Ok(()), at_write),
         (State::Pending { confirmed }, State::Active { since, cause }) => {
             at_write(since)?;
-            activation(ring, before, confirmed, cause, written)
+            activation(ring, before, confirmed, cause, later)
         }
         (State::Active { .. }, State::Retiring { since, settled: None }) => at_write(since),
-        (State::Retiring { since, settled: None }, State::Retiring { since: later, settled }) => {
-            require(since == later, || Unlawful::OtherTime(before.kid.clone()))?;
+        (State::Retiring { since, settled: None }, State::Retiring { since: since_then, settled }) => {
+            require(since == since_then, || Unlawful::OtherTime(before.kid.clone()))?;
             settled.map_or(Ok(()), at_write)
         }
         (State::Pending { .. } | State::Active { .. } | State::Retiring { .. }, State::Compromised { since }) => {
@@ -166,27 +166,36 @@ fn transition(ring: &Ring, before: &RingKey, after: &RingKey, written: UnixTime)
         | (State::Active { .. }, State::Active { .. })
         | (State::Retiring { .. }, State::Retiring { .. })
         | (State::Compromised { .. }, State::Compromised { .. }) => unchanged(),
-        (from, to) => Err(Unlawful::NoWay { kid: before.kid.clone(), from: from.as_str(), to: to.as_str() }),
+        (State::Pending { .. }, State::Retiring { .. })
+        | (State::Active { .. }, State::Pending { .. } | State::Retiring { settled: Some(_), .. })
+        | (State::Retiring { .. }, State::Pending { .. } | State::Active { .. })
+        | (State::Compromised { .. }, State::Pending { .. } | State::Active { .. } | State::Retiring { .. }) => {
+            let (from, to) = (before.state.as_str(), after.state.as_str());
+            Err(Unlawful::NoWay { kid: before.kid.clone(), from, to })
+        }
     }
 }
 
 /// A key may sign when every replica has published it for as long as an older copy of the JWKS may live; at once, if
-/// otherwise nothing could.
+/// otherwise nothing could, since the last one that signed is compromised, or has retired without a successor. Whether it
+/// retires in this very write because its private half is lost, two rings do not say.
 fn activation(
     before: &Ring,
     key: &RingKey,
     confirmed: Option<UnixTime>,
     cause: Cause,
-    written: UnixTime,
+    after: &Ring,
 ) -> Result<(), Unlawful> {
     match cause {
         Cause::First => Err(Unlawful::WrongCause(key.kid.clone())),
         // That no other key is active any more, the counts say.
-        Cause::Compromise | Cause::Lost => Ok(()),
+        Cause::Compromise | Cause::Lost => {
+            require(after.vacancy(&key.kid) == cause, || Unlawful::WrongCause(key.kid.clone()))
+        }
         Cause::Schedule | Cause::Algorithm | Cause::Request => {
             require(before.active().is_some(), || Unlawful::WrongCause(key.kid.clone()))?;
             let ready = confirmed.map(|confirmed| before.first_after(confirmed, least_ahead));
-            require(ready.is_some_and(|ready| has_come(ready, written)), || Unlawful::TooEarly(key.kid.clone()))
+            require(ready.is_some_and(|ready| has_come(ready, after.written)), || Unlawful::TooEarly(key.kid.clone()))
         }
     }
 }
@@ -222,8 +231,9 @@ fn max_age(before: &Ring, after: &Ring) -> Result<(), Unlawful> {
         (Some(former), Some(later)) if former.newest == later.newest && former.max_age == later.max_age => {
             former.over == later.over || (former.over.is_none() && later.over == Some(now) && heard)
         }
-        (_, Some(later)) if before.former_max_age != after.former_max_age => later.over.is_none(),
-        _ => true,
+        (Some(_) | None, Some(later)) => later.over.is_none(),
+        // That it does not count any more, the comparison of what counts says.
+        (Some(_) | None, None) => true,
     };
     require(is_kept && after.max_age_at(now) >= before.max_age_at(now), || Unlawful::MaxAgeForgotten)
 }

@@ -47,6 +47,8 @@ pub(super) struct Outlets {
     pub(super) keys: watch::Sender<Arc<WantedKeys>>,
     pub(super) names: watch::Sender<Arc<WantedNames>>,
     pub(super) plans: watch::Sender<Plans>,
+    /// The issuers in force, again whenever something about their keys has changed.
+    pub(super) issuers: watch::Sender<Arc<Issuers>>,
     pub(super) first: watch::Sender<First>,
     pub(super) teller: Teller,
 }
@@ -138,6 +140,7 @@ impl Publisher {
         // After the store: what the board says is in force has to be.
         if verdicts.iter().any(|(key, _)| key.kind == Kind::TokenPolicy) {
             self.outlets.board.sign_with(signing_keys(&issuers));
+            self.outlets.issuers.send_replace(issuers);
         }
         self.outlets.board.publish(verdicts, versions);
         self.plan(&plans);
@@ -213,7 +216,7 @@ fn count(count: usize) -> u64 {
 }
 
 /// The keys of our own issuers that this process has in force.
-fn signing_keys(issuers: &Issuers) -> SigningKeys {
+pub(super) fn signing_keys(issuers: &Issuers) -> SigningKeys {
     let mut keys = SigningKeys::default();
     for issuer in issuers.iter() {
         let now = issuer.keys.load();

@@ -4,16 +4,16 @@
 
 use std::collections::HashMap;
 use std::fmt;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use arc_swap::{ArcSwap, Guard};
 use bytes::Bytes;
 use zeroize::Zeroizing;
 
-use super::keys::KeyCell;
+use super::keys::{AcceptedKeys, KeyCell};
 use super::policy::Entry;
-use crate::clock::UnixTime;
+use crate::clock::{Tick, UnixTime};
 use crate::finding::Code;
 use crate::jose::{KeySet, SealKey, SigningKey};
 
@@ -285,15 +285,33 @@ pub struct Subject {
 }
 
 /// The keys of an issuer, swapped in place.
+///
+/// Keys that can be read no more are the last good ones until nothing that they have signed can be valid, and end then:
+/// what has become of them meanwhile nobody here knows, that they are compromised included.
 #[derive(Debug)]
 pub struct IssuerCell {
     keys: ArcSwap<IssuerKeys>,
+    /// What was read last. Whoever stores keys holds it meanwhile; nobody who answers requests does.
+    last: Mutex<Option<LastRead>>,
+}
+
+/// Keys that were read, and what is to become of them.
+#[derive(Debug)]
+struct LastRead {
+    /// How long a token that they have signed may be taken.
+    lasts: Duration,
+    /// The same keys, for those who take tokens.
+    accepted: Arc<KeyCell>,
+    /// Once they cannot be read: what is there instead at their end.
+    then: Option<Arc<IssuerKeys>>,
+    /// Since when it is known that they cannot be read.
+    since: Option<Tick>,
 }
 
 impl IssuerCell {
     /// A cell with these keys.
     pub fn new(keys: IssuerKeys) -> Arc<Self> {
-        Arc::new(Self { keys: ArcSwap::from_pointee(keys) })
+        Arc::new(Self { keys: ArcSwap::from_pointee(keys), last: Mutex::default() })
     }
 
     /// The keys of this moment.
@@ -301,9 +319,49 @@ impl IssuerCell {
         self.keys.load()
     }
 
-    /// Replaces the keys.
+    /// Replaces the keys by others that do not end by themselves.
     pub fn store(&self, keys: IssuerKeys) {
+        let mut last = self.last();
         self.keys.store(Arc::new(keys));
+        *last = None;
+    }
+
+    /// Replaces the keys by what was just read. A token that they have signed may be taken for so long; `accepted` has the
+    /// same keys for those who take them.
+    pub fn read(&self, keys: IssuerKeys, lasts: Duration, accepted: &Arc<KeyCell>) {
+        let mut last = self.last();
+        self.keys.store(Arc::new(keys));
+        *last = Some(LastRead { lasts, accepted: Arc::clone(accepted), then: None, since: None });
+    }
+
+    /// The keys cannot be read: until they end, `meanwhile` are there, and `then` from then on. How often this is said, and
+    /// why, changes nothing about when that is.
+    pub fn unread(&self, meanwhile: IssuerKeys, then: IssuerKeys) {
+        let mut last = self.last();
+        self.keys.store(Arc::new(meanwhile));
+        if let Some(last) = &mut *last {
+            last.then = Some(Arc::new(then));
+        }
+    }
+
+    /// Ends keys whose time is over, counted from the first of these calls after they could not be read; says when theirs
+    /// will be. `None`: nothing is to end.
+    pub fn end(&self, now: Tick) -> Option<Tick> {
+        let mut last = self.last();
+        let LastRead { lasts, accepted, then: Some(then), since } = last.as_mut()? else { return None };
+        let end = *since.get_or_insert(now) + *lasts;
+        if now < end {
+            return Some(end);
+        }
+        let code = then.signer.as_ref().err().copied().unwrap_or(Code::KeysUnavailable);
+        self.keys.store(Arc::clone(then));
+        accepted.store(AcceptedKeys::Unavailable { code, retry: None });
+        *last = None;
+        None
+    }
+
+    fn last(&self) -> MutexGuard<'_, Option<LastRead>> {
+        self.last.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

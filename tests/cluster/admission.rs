@@ -68,6 +68,35 @@ async fn the_api_server_gives_every_document_its_verdict() {
     assert!(wrong.is_empty(), "{} of {} documents:\n{}", wrong.len(), rows.len(), wrong.join("\n"));
 }
 
+/// The message is made by an expression, which the API server evaluates.
+#[tokio::test]
+async fn the_api_server_says_the_numbers_of_a_schedule_that_cannot_be_kept() {
+    let plane = ControlPlane::shared().await;
+    let folder = tempfile::tempdir().unwrap();
+    for (times, message) in [
+        (
+            "rotation: {publishAhead: 5m2s999ms}",
+            "rotation.publishAhead 5m2s999ms is less than jwksMaxAge 5m + 3s: 1s until every replica has a change",
+        ),
+        ("rotation: {every: 24h}", "rotation.every 24h is less than rotation.publishAhead 24h + 3s"),
+        (
+            "jwksMaxAge: 1s, lifetime: 9m, rotation: {every: 7s, publishAhead: 4s}",
+            "nine times rotation.every 7s is less than lifetime 9m + jwksMaxAge 1s + 33s",
+        ),
+    ] {
+        let path = folder.path().join("policy.yaml");
+        let policy = format!(
+            "apiVersion: bearward.dev/v1alpha1\nkind: TokenPolicy\nmetadata: {{name: t}}\nspec:\n  accept: [{{name: own, \
+             issued: {{}}}}]\n  issue: {{issuer: \"https://gw.example.com/shop\", audiences: [orders], keysSecretRef: \
+             {{name: keys}}, {times}}}\n"
+        );
+        std::fs::write(&path, policy).unwrap();
+        let created = plane.kubectl(User::ADMIN, &["create", "--dry-run=server", "-f", path.to_str().unwrap()]);
+        let said = String::from_utf8(created.stderr).unwrap();
+        assert!(said.contains(message), "{times}: {said}");
+    }
+}
+
 /// The numbers of the documents that were accepted: `apiroute.bearward.dev/d17 created (server dry run)`.
 fn accepted(output: &str) -> BTreeSet<usize> {
     output.lines().filter_map(|line| line.split_once("/d")?.1.split_once(' ')?.0.parse().ok()).collect()

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use crate::api::crd::ValidationRule;
 use cel::common::ast::{Expr, LiteralValue};
-use cel::common::types::CelBool;
+use cel::common::types::{CelBool, CelString};
 use cel::extractors::This;
 use cel::{Context, Env, ExecutionError, IdedExpr};
 use serde_json::Value;
@@ -21,6 +21,8 @@ pub(super) struct Rule {
     expression: IdedExpr,
     /// What the rule asks for, in words.
     pub(super) message: Box<str>,
+    /// The same of one value, with its numbers.
+    words: Option<IdedExpr>,
 }
 
 /// What a rule says of a value.
@@ -36,24 +38,23 @@ pub(super) enum Verdict {
 impl Rule {
     pub(super) fn compile(rule: ValidationRule) -> Result<Self, SchemaError> {
         let ValidationRule { field_path, message, message_expression, optional_old_self, reason: _, rule } = rule;
-        for (keyword, is_there) in [
-            ("fieldPath", field_path.is_some()),
-            ("messageExpression", message_expression.is_some()),
-            ("optionalOldSelf", optional_old_self.is_some()),
-        ] {
+        for (keyword, is_there) in
+            [("fieldPath", field_path.is_some()), ("optionalOldSelf", optional_old_self.is_some())]
+        {
             if is_there {
                 return Err(SchemaError::Keyword(keyword));
             }
         }
-        let parsed = Env::stdlib().parser().parse(&rule);
-        let Ok(expression) = parsed else { return Err(SchemaError::Rule(rule)) };
-        Ok(Self { expression, message: message.unwrap_or(rule).into() })
+        let parse =
+            |source: &str| Env::stdlib().parser().parse(source).map_err(|_| SchemaError::Rule(source.to_owned()));
+        let expression = parse(&rule)?;
+        let words = message_expression.as_deref().map(parse).transpose()?;
+        Ok(Self { expression, message: message.unwrap_or(rule).into(), words })
     }
 
     /// Applies the rule to the value of `node` in the `surroundings` of its schema.
     pub(super) fn judge(&self, value: &Value, node: &Node, surroundings: &Surroundings) -> Verdict {
-        let mut context = surroundings.root.new_inner_scope();
-        context.add_variable_as_val("self", view::of(value, node));
+        let context = surroundings.of_value(value, node);
         match cel::Value::resolve_val(&self.expression, &context) {
             Ok(answer) => match answer.downcast_ref::<CelBool>().map(CelBool::inner) {
                 Some(true) => Verdict::Holds,
@@ -62,6 +63,15 @@ impl Rule {
             },
             Err(_) => Verdict::Error,
         }
+    }
+
+    /// What the rule says of a value that it fails on, with its numbers, if it can say so. As with the API server, what has
+    /// no value, is blank or breaks the line says nothing.
+    pub(super) fn of_value(&self, value: &Value, node: &Node, surroundings: &Surroundings) -> Option<String> {
+        let context = surroundings.of_value(value, node);
+        let said = cel::Value::resolve_val(self.words.as_ref()?, &context).ok()?;
+        let said = said.downcast_ref::<CelString>()?.inner().to_owned();
+        (!said.trim().is_empty() && !said.contains(['\n', '\r'])).then_some(said)
     }
 }
 
@@ -86,6 +96,13 @@ impl Surroundings {
         added.map_err(|error| SchemaError::Rule(error.to_string()))?;
         Ok(Self { root })
     }
+
+    /// With `self`.
+    fn of_value<'v>(&'v self, value: &'v Value, node: &'v Node) -> Context<'v, 'v> {
+        let mut context = self.root.new_inner_scope();
+        context.add_variable_as_val("self", view::of(value, node));
+        context
+    }
 }
 
 /// CEL's `duration()`, as a count of nanoseconds: rules compare durations and do nothing else with them.
@@ -98,6 +115,7 @@ fn patterns_of_node(node: &Node, found: &mut BTreeMap<String, Pattern>) -> Resul
     use super::schema::Form;
     for rule in &node.rules {
         patterns_of(&rule.expression.expr, found)?;
+        rule.words.iter().try_for_each(|words| patterns_of(&words.expr, found))?;
     }
     match &node.form {
         Form::Struct(members) => members.iter().try_for_each(|member| patterns_of_node(&member.node, found)),

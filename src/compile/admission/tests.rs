@@ -293,6 +293,32 @@ fn of_a_value_is_said_what_was_expected_and_what_to_do() {
 }
 
 #[test]
+fn of_a_schedule_that_cannot_be_kept_the_numbers_are_said() {
+    let said = |times: Value| -> Vec<String> {
+        let mut issue = map(json!({"issuer": "https://a.example", "audiences": ["a"], "keysSecretRef": {"name": "a"}}));
+        issue.extend(map(times));
+        let policy = json!({"spec": {"accept": [{"name": "own", "issued": {}}], "issue": issue}});
+        let found = check(Kind::TokenPolicy, &map(policy)).into_iter();
+        found.map(|found| format!("{}: {}", found.field, found.cause.split(" + 3").next().unwrap())).collect()
+    };
+    for (times, cause) in [
+        (
+            json!({"rotation": {"publishAhead": "5m2s999ms"}}),
+            "rotation.publishAhead 5m2s999ms is less than jwksMaxAge 5m",
+        ),
+        (json!({"jwksMaxAge": "23h59m58s"}), "rotation.publishAhead 24h is less than jwksMaxAge 23h59m58s"),
+        (json!({"rotation": {"every": "24h"}}), "rotation.every 24h is less than rotation.publishAhead 24h"),
+        (
+            json!({"jwksMaxAge": "1s", "lifetime": "9m", "rotation": {"every": "7s", "publishAhead": "4s"}}),
+            "nine times rotation.every 7s is less than lifetime 9m + jwksMaxAge 1s",
+        ),
+    ] {
+        assert_eq!(said(times), [format!("spec.issue: {cause}")]);
+    }
+    assert_eq!(said(json!({"rotation": {"publishAhead": "5m3s"}})), [""; 0]);
+}
+
+#[test]
 fn a_text_is_never_repeated() {
     let planted = "hunter2-hunter2";
     for rule in [

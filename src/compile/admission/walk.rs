@@ -132,7 +132,8 @@ impl<'s> Walk<'s> {
             match rule.judge(value, node, self.surroundings) {
                 Verdict::Holds => {}
                 Verdict::Fails => {
-                    let (cause, cure) = words::rule(message, value);
+                    let said = rule.of_value(value, node, self.surroundings);
+                    let (cause, cure) = words::rule(message, said, value);
                     self.invalid(place, cause, cure);
                 }
                 Verdict::Error => {

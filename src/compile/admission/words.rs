@@ -99,14 +99,19 @@ pub(super) fn same_key(keys: &[Box<str>]) -> (String, String) {
     (format!("an item before this one has the same {keys}"), format!("give each item its own {keys}"))
 }
 
-pub(super) fn rule(message: &str, found: &Value) -> (String, String) {
+/// `said`: what the rule itself says of this value.
+pub(super) fn rule(message: &str, said: Option<String>, found: &Value) -> (String, String) {
+    let cure = format!("change it so that this holds: {message}");
+    if let Some(said) = said {
+        return (said, cure);
+    }
     let members = found.as_object().map(|members| members.iter().filter(|(_, value)| !value.is_null()));
     let cause = match members.map(|members| list(members.map(|(name, _)| name.as_str()))) {
         Some(names) if names.is_empty() => format!("{message}; nothing is set here"),
         Some(names) => format!("{message}; set here: {names}"),
         None => message.to_owned(),
     };
-    (cause, format!("change it so that this holds: {message}"))
+    (cause, cure)
 }
 
 /// The type in words.

@@ -138,7 +138,7 @@ impl<'r> Filling<'_, 'r> {
             Ok(read) => self.publish(read, &node.cells, &at),
             Err(code) => {
                 let last = signing::last_good(&node.cells.keys.load(), code);
-                node.cells.keys.store(last);
+                node.cells.keys.unread(last, signing::none(code));
                 if matches!(&**node.cells.accepted.load(), AcceptedKeys::Unavailable { .. }) {
                     accept(&node.cells.accepted, AcceptedKeys::Unavailable { code, retry: None });
                 }
@@ -162,14 +162,19 @@ impl<'r> Filling<'_, 'r> {
     }
 
     fn publish(&mut self, read: Read, cells: &IssuerCells, at: &At<'_>) {
-        let Read { signer, published, problems, states } = read;
+        let Read { signer, published, problems, warnings, states } = read;
         let signer = signer.map_err(|problem| self.note_missing(at, problem));
         for problem in problems {
             self.notes.error(at, problem);
         }
+        for problem in warnings {
+            self.notes.warning(at, problem);
+        }
         self.keys = states;
-        cells.keys.store(published.with(signer));
-        // Whatever may sign was published by every ready replica before, so a key that is not here is unknown.
+        cells.keys.read(published.with(signer), published.lasts, &cells.accepted);
+        // What is here is all that there is of this Secret, so a key that is not here is unknown. That of a ring was confirmed
+        // by every ready replica before it signs, but for those that `--despite` leaves out; a key of `ownKeys` is known when
+        // its owner has waited. A replica that is behind refuses its tokens until it has read the Secret.
         accept(&cells.accepted, AcceptedKeys::Known { set: published.set, as_of: AsOf::Always });
     }
 

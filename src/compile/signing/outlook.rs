@@ -59,7 +59,13 @@ fn next(key: &RingKey, ring: &Ring, schedule: &Schedule) -> String {
             Some(State::Pending { confirmed: Some(confirmed) }) => {
                 format!("signs until {}", at(activation(key, confirmed, ring, schedule)))
             }
-            _ => format!("signs until {} at least", at(due(key, schedule))),
+            Some(
+                State::Pending { confirmed: None }
+                | State::Active { .. }
+                | State::Retiring { .. }
+                | State::Compromised { .. },
+            )
+            | None => format!("signs until {} at least", at(due(key, schedule))),
         },
         State::Retiring { settled: None, .. } => {
             format!("is removed {} after every ready replica signs with a later key", shown(overlap))

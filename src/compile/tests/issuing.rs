@@ -178,6 +178,14 @@ fn what_the_schema_cannot_say_is_refused_all_the_same() {
             json!({"subjects": [{"name": "a", "issued": {"audiences": ["other"]}}]}),
             format!("InvalidValue {AT}.subjects[0].issued.audiences"),
         ),
+        (
+            json!({"subjects": [{"name": "a", "issued": {}, "claims": ["team", "nonce"]}]}),
+            format!("InvalidValue {AT}.subjects[0].claims"),
+        ),
+        (
+            json!({"subjects": [{"name": "a", "issued": {}, "claims": ["typ"]}]}),
+            format!("InvalidValue {AT}.subjects[0].claims"),
+        ),
     ] {
         let mut stage = Stage::of([issuing("shop/shop", &more), guarded()]);
         assert_eq!(findings(&stage), std::slice::from_ref(&finding), "{more}");

@@ -10,6 +10,7 @@ use serde_json::{Value, json};
 
 use super::issuing::{AT, Keys, URL, findings, guarded, issuing, kids, own, signing_secret, signs, verifies};
 use super::stage::{Stage, credential, secrets_of};
+use crate::clock::Tick;
 use crate::finding::Code;
 use crate::jose::{Algorithm, SigningKey};
 use crate::name::Kind;
@@ -164,6 +165,48 @@ fn keys_that_are_gone_or_closed_stay_published_where_they_were_known() {
 }
 
 #[test]
+fn keys_that_cannot_be_read_end_when_nothing_that_they_signed_can_be_valid() {
+    let at = |seconds| Tick::from_start(Duration::from_secs(seconds));
+    // The longest lifetime of ten minutes, leeway, push and skew.
+    let lasts = 633;
+    let keys = Keys::new(URL);
+    let mut stage = Stage::of([issuing("shop/shop", &json!({})), guarded(), keys.secret("shop/ring")]);
+    let entry = own(&mut stage);
+    let cell = Arc::clone(entry.issued.as_ref().unwrap());
+    assert_eq!(cell.end(at(0)), None, "they can be read");
+
+    stage.put(credential("shop/ring", &json!({})));
+    stage.compile();
+    assert_eq!(cell.end(at(1_000)), Some(at(1_000 + lasts)));
+    // Read again in time: nothing has happened.
+    stage.put(keys.secret("shop/ring"));
+    stage.compile();
+    assert_eq!((cell.end(at(5_000)), verifies(&entry)), (None, "2 keys Always".to_owned()));
+
+    stage.put(signing_secret("shop/ring", "Opaque", &json!({})));
+    stage.compile();
+    assert_eq!(cell.end(at(10_000)), Some(at(10_000 + lasts)));
+    // Another reason is no other time.
+    stage.put(credential("shop/ring", &json!({})));
+    stage.compile();
+    assert_eq!(cell.end(at(10_000 + lasts - 1)), Some(at(10_000 + lasts)));
+    assert_eq!((verifies(&entry), kids(&entry).len()), ("2 keys Always".to_owned(), 2));
+    assert_eq!(cell.end(at(10_000 + lasts)), None);
+    let ended = ("SecretNotFound".to_owned(), "SecretNotFound".to_owned(), 0);
+    assert_eq!((verifies(&entry), signs(&entry), kids(&entry).len()), ended);
+    assert_eq!(cell.load().openers.len(), 0);
+
+    // What has ended does not come back by being unreadable once more, but by being read.
+    stage.put(signing_secret("shop/ring", "Opaque", &json!({})));
+    stage.compile();
+    assert_eq!((verifies(&entry), kids(&entry).len(), cell.end(at(20_000))), ("InvalidSecret".to_owned(), 0, None));
+    assert_eq!(stage.difference(), [""; 0]);
+    stage.put(keys.secret("shop/ring"));
+    stage.compile();
+    assert_eq!((verifies(&entry), signs(&entry)), ("2 keys Always".to_owned(), keys.active()));
+}
+
+#[test]
 fn keys_of_a_user_sign_in_their_order() {
     let pem = |key: &SigningKey| {
         let der = BASE64_STANDARD.encode(key.to_pkcs8().unwrap().expose());
@@ -215,6 +258,80 @@ fn keys_of_a_user_sign_in_their_order() {
     }
     // They are their owner's: nobody rotates them.
     assert!(stage.compile().plans.is_empty());
+}
+
+/// The content of the DER element at the start, and what follows it.
+fn element(der: &[u8]) -> (&[u8], &[u8]) {
+    let (start, length) = match der[1] {
+        short @ 0..0x80 => (2, usize::from(short)),
+        long => {
+            let digits = usize::from(long - 0x80);
+            (2 + digits, der[2..2 + digits].iter().fold(0, |sum, digit| sum * 256 + usize::from(*digit)))
+        }
+    };
+    der[start..].split_at(length)
+}
+
+/// A key in the older form that its kind has, which PKCS #8 wraps (RFC 5208, section 5): a version, an algorithm, the key.
+fn unwrapped(key: &SigningKey) -> Vec<u8> {
+    let der = key.to_pkcs8().unwrap();
+    let (info, _) = element(der.expose());
+    let (_, after_version) = element(info);
+    let (_, after_algorithm) = element(after_version);
+    element(after_algorithm).0.to_vec()
+}
+
+#[test]
+fn keys_of_a_user_are_taken_in_every_form_that_tools_write() {
+    // As `openssl ecparam -genkey` writes it, the parameters first.
+    const OPENSSL: &str = "-----BEGIN EC PARAMETERS-----\nBggqhkjOPQMBBw==\n-----END EC PARAMETERS-----\n\
+        -----BEGIN EC PRIVATE KEY-----\n\
+        MHcCAQEEIAGnJg6Q6AWLuYKqVAMi+bsXvXjMsLPWMXU1rabDXZS8oAoGCCqGSM49\n\
+        AwEHoUQDQgAEnwsUuW3x3G7R3EyIKVAOPHTYfGcqacsQHkzo9RsaUN0H78/hu6U4\n\
+        VWr6inHwvB+/vFbobUoxEr74a1EryRc08w==\n-----END EC PRIVATE KEY-----\n";
+    let pem = |label: &str, der: &[u8]| {
+        format!("-----BEGIN {label}-----\n{}\n-----END {label}-----\n", BASE64_STANDARD.encode(der))
+    };
+    let made = |algorithm| SigningKey::generate(algorithm).unwrap();
+    let (rsa, p256, p384) = (made(Algorithm::RS256), made(Algorithm::ES256), made(Algorithm::ES384));
+    let (rsa_der, ec_der) = (unwrapped(&rsa), unwrapped(&p256));
+    let pkcs8 = pem("PRIVATE KEY", p256.to_pkcs8().unwrap().expose());
+    let certificate = pem("CERTIFICATE", b"not looked at");
+    let (rs, es, es384) = ("RS256", "ES256", "ES384");
+    let refused = "SigningKeyUnusable";
+    let rows = [
+        ("PKCS #1 where its label says PKCS #8", rs, pem("PRIVATE KEY", &rsa_der), None),
+        ("PKCS #1 where its label says SEC 1", rs, pem("EC PRIVATE KEY", &rsa_der), None),
+        ("PKCS #1 without its end", rs, pem("RSA PRIVATE KEY", &rsa_der[..rsa_der.len() - 1]), None),
+        ("PKCS #1 for an elliptic curve", es, pem("RSA PRIVATE KEY", &rsa_der), None),
+        ("PKCS #1", rs, pem("RSA PRIVATE KEY", &rsa_der), Some(&rsa)),
+        ("SEC 1 where its label says PKCS #1", es, pem("RSA PRIVATE KEY", &ec_der), None),
+        ("SEC 1 of another curve", es, pem("EC PRIVATE KEY", &unwrapped(&p384)), None),
+        ("SEC 1 without its end", es, pem("EC PRIVATE KEY", &ec_der[..ec_der.len() - 1]), None),
+        ("two keys", es, format!("{pkcs8}{}", pem("EC PRIVATE KEY", &ec_der)), None),
+        ("an encrypted key", es, pem("ENCRYPTED PRIVATE KEY", &ec_der), None),
+        ("a certificate alone", es, certificate.clone(), None),
+        ("SEC 1", es, pem("EC PRIVATE KEY", &ec_der), Some(&p256)),
+        ("SEC 1 of a longer curve", es384, pem("EC PRIVATE KEY", &unwrapped(&p384)), Some(&p384)),
+        ("PKCS #8 behind a certificate", es, format!("{certificate}{pkcs8}"), Some(&p256)),
+    ];
+    let judge = |algorithm: &str, text: &[u8]| {
+        let refs = json!([{"name": "mine", "key": "tls.key"}]);
+        let more = json!({"keysSecretRef": null, "ownKeys": refs, "algorithm": algorithm});
+        let data = json!({"tls.key": BASE64_STANDARD.encode(text)});
+        let secret = signing_secret("shop/mine", "kubernetes.io/tls", &data);
+        let mut stage = Stage::of([issuing("shop/shop", &more), guarded(), secret]);
+        signs(&own(&mut stage))
+    };
+    for (name, algorithm, text, key) in rows {
+        let expected = key.map_or(refused.to_owned(), |key| key.thumbprint().to_string());
+        assert_eq!(judge(algorithm, text.as_bytes()), expected, "{name}");
+    }
+    // Without PEM nothing says which form it is.
+    assert_eq!(judge(rs, &rsa_der), refused);
+    assert_eq!(judge(es, &ec_der), refused);
+    assert_eq!(judge(es, OPENSSL.as_bytes()).len(), 43);
+    assert_eq!(judge(es, OPENSSL.replace("MHcC", "MHcD").as_bytes()), refused);
 }
 
 #[test]

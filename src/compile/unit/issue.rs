@@ -12,7 +12,7 @@ use crate::api;
 use crate::compile::notes::{At, Notes, Problem};
 use crate::compile::ownership::Age;
 use crate::finding::Code;
-use crate::jose::Algorithm;
+use crate::jose::{Algorithm, ISSUER_CLAIMS};
 use crate::resources::{KeyPlace, Object};
 use crate::rotation::{Schedule, Times};
 use crate::snapshot::{Dpop, Format, Grants, HostPattern, Refresh};
@@ -206,7 +206,7 @@ fn signing(
     }
 }
 
-/// The schedule of the keys, held to what the arithmetic needs. The schema has said the same already, but for the numbers.
+/// The schedule of the keys, held to what the arithmetic needs. The schema has said the same already.
 fn schedule(
     written: &api::Issue,
     (algorithm, lifetime, jwks_max_age): (Algorithm, Duration, Duration),
@@ -323,7 +323,16 @@ fn subjects(written: &api::Issue, at: &At<'_>, notes: &mut Notes) -> Result<Vec<
         api_keys: subject.api_keys.as_ref(),
         issued: subject.issued.as_ref(),
     });
-    let entries = super::policy::entries(uses, Some(own_tokens(written)), at, notes)?;
+    let entries = super::policy::entries(uses, Some(own_tokens(written)), at, notes);
+    let mut outcome = Ok(());
+    for (index, subject) in written.subjects.iter().enumerate() {
+        if let Some(claim) = subject.claims.iter().find(|claim| ISSUER_CLAIMS.contains(&claim.as_str())) {
+            let cause = format!("the claim {claim} is one that only the issuer of a token says");
+            let at = at.index(index);
+            outcome = Err(notes.error(&at.field("claims"), Problem::value(cause, "Leave it out.")));
+        }
+    }
+    let entries = entries.and_then(|entries| outcome.map(|()| entries))?;
     let subjects = entries.into_iter().zip(&written.subjects).map(|(entry, subject)| SubjectDraft {
         label: entry.label,
         takes: entry.takes,

@@ -151,6 +151,18 @@ fn a_sealed_token_that_is_known_is_not_opened_again() {
 }
 
 #[test]
+fn a_token_that_cannot_be_opened_for_the_upstream_any_more_is_to_be_tried_again() {
+    let own = Own::new();
+    let mut guarded = Guarded::new(own.access(Format::Opaque, Credential::Sign));
+    let good = own.sealed(&own.issuer.token());
+    assert_eq!(guarded.bearer(&good).status(), 200);
+    own.cell.store(openers(&own.issuer, &[]));
+    let reply = guarded.bearer(&good);
+    assert_eq!((reply.status(), reply.field("retry-after"), reply.field("www-authenticate")), (503, Some("1"), None));
+    assert_eq!(verdicts(&guarded.gateway.stop()), [(200, ""), (503, "keys_unavailable")]);
+}
+
+#[test]
 fn a_signed_token_that_was_known_is_refused_once_clients_get_sealed_ones_alone() {
     let own = Own::new();
     let mut guarded = Guarded::new(own.access(Format::Jwt, Credential::Strip));

@@ -135,6 +135,21 @@ fn states_move_along_the_table_only() {
             ),
             Err(Unlawful::WrongCause(kid(2))),
         ),
+        ("without one to come", write(three, &rotated(Cause::Schedule)[..3]), Err(Unlawful::NotOnePending(0))),
+        (
+            "with two to come",
+            write(three, &[still[0], still[1], still[2], (3, PENDING)]),
+            Err(Unlawful::NotOnePending(2)),
+        ),
+    ]);
+}
+
+#[test]
+fn a_key_signs_at_once_only_after_one_that_cannot() {
+    let three = [retiring(0, Some(100)), SIGNS, PENDING];
+    let now = |cause| active(NOW, cause);
+    let rotated = |cause| vec![(0, three[0]), (1, retiring(NOW, None)), (2, now(cause)), (3, PENDING)];
+    assert_rows([
         (
             "after a compromise, with no key to follow",
             write(
@@ -143,12 +158,52 @@ fn states_move_along_the_table_only() {
             ),
             Ok(()),
         ),
-        ("without one to come", write(three, &rotated(Cause::Schedule)[..3]), Err(Unlawful::NotOnePending(0))),
         (
-            "with two to come",
-            write(three, &[still[0], still[1], still[2], (3, PENDING)]),
-            Err(Unlawful::NotOnePending(2)),
+            "after a compromise, and nothing is compromised",
+            write(three, &rotated(Cause::Compromise)),
+            Err(Unlawful::WrongCause(kid(2))),
         ),
+        (
+            "after a compromise that was before the last rotation",
+            write(
+                [compromised(0), SIGNS, PENDING],
+                &[(0, compromised(0)), (1, retiring(NOW, None)), (2, now(Cause::Compromise)), (3, PENDING)],
+            ),
+            Err(Unlawful::WrongCause(kid(2))),
+        ),
+        (
+            "after a compromise in this write",
+            write(
+                [three[0], SIGNS, PENDING],
+                &[(0, three[0]), (1, compromised(NOW)), (2, now(Cause::Compromise)), (3, PENDING)],
+            ),
+            Ok(()),
+        ),
+        (
+            "after a loss, and the last one is compromised",
+            write(
+                [three[0], compromised(1), PENDING],
+                &[(0, three[0]), (1, compromised(1)), (2, now(Cause::Lost)), (3, PENDING)],
+            ),
+            Err(Unlawful::WrongCause(kid(2))),
+        ),
+        (
+            "after a loss, and the last one is compromised in this write",
+            write(
+                [three[0], SIGNS, PENDING],
+                &[(0, three[0]), (1, compromised(NOW)), (2, now(Cause::Lost)), (3, PENDING)],
+            ),
+            Err(Unlawful::WrongCause(kid(2))),
+        ),
+        (
+            "after a loss that was before",
+            write(
+                [three[0], retiring(500, None), PENDING],
+                &[(0, three[0]), (1, retiring(500, None)), (2, now(Cause::Lost)), (3, PENDING)],
+            ),
+            Ok(()),
+        ),
+        ("after a loss in this write, as far as two rings say", write(three, &rotated(Cause::Lost)), Ok(())),
     ]);
 }
 
