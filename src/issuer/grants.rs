@@ -50,6 +50,7 @@ pub(super) fn client_credentials(asked: &Asked<'_>, client: &Client) -> Result<A
         act: None,
         claims: Map::new(),
         ends: None,
+        family: None,
     })
 }
 
