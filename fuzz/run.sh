@@ -13,7 +13,7 @@ set -eu
 cd "$(dirname "$0")"
 seconds=${1:-20}
 [ $# -gt 0 ] && shift
-targets=${*:-expression framing target token yaml}
+targets=${*:-credentials endpoints expression framing proof ring target token yaml}
 folder=${FUZZ_TARGET_DIR:-$PWD/target}
 host=$(rustc -vV | sed -n 's/^host: //p')
 

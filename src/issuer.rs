@@ -176,12 +176,16 @@ impl Authority {
         known: &mut Option<&'a Client>,
     ) -> Result<Answer, Refusal> {
         let asked = Asked { issuer, endpoint, request, form: Form::read(request)? };
-        let client = self.authenticate(&asked).await?;
+        let (client, assertion) = self.authenticate(&asked).await?;
         *known = Some(client);
         let is_public = matches!(client.authentication, Authentication::Public);
         let source = is_public.then(|| Source::of(request.client));
         let key = (source, (Arc::clone(&issuer.name), Arc::clone(&client.id)));
         self.asking.take(&key, request.tick).map_err(|wait| Refusal::limited(Denial::ClientLimited, wait))?;
+        // Not before: a client that asks too often would take the room in which others' are remembered.
+        if let Some(assertion) = &assertion {
+            self.use_up_assertion(&asked, assertion)?;
+        }
         match endpoint {
             Endpoint::Introspection => self.introspect(&asked, client).await,
             Endpoint::Revocation => self.revoke(&asked, client).await,

@@ -31,8 +31,9 @@ enum Shown<'f> {
 }
 
 impl Authority {
-    /// The client that sends this, which has shown that it is the client; a public one has only said so.
-    pub(super) async fn authenticate<'a>(&self, asked: &Asked<'a>) -> Result<&'a Client, Refusal> {
+    /// The client that sends this, which has shown that it is the client; a public one has only said so. What it has shown
+    /// that by is good once, and is still to be used up.
+    pub(super) async fn authenticate<'a>(&self, asked: &Asked<'a>) -> Result<(&'a Client, Option<Assertion>), Refusal> {
         let (id, shown) = shown(asked)?;
         let now = asked.request.time;
         let Some(client) = asked.issuer.client(&id) else {
@@ -51,26 +52,37 @@ impl Authority {
             (Authentication::Secret(secrets), Shown::Secret(secret)) => match secrets.load().as_ref() {
                 ClientSecrets::Known(known) => ClientSecret::parse(secret)
                     .and_then(|secret| secret.verify(known, now))
+                    .map(|()| None)
                     .map_err(|reason| Failed::Client(Refusal::client(reason))),
                 ClientSecrets::Unavailable(code) => {
                     Err(Failed::Other(Refusal::keys(Cause::KeysUnavailable, None, Some(*code))))
                 }
             },
             (Authentication::Keys(keys), Shown::Assertion(text)) => {
-                self.check_assertion(asked, client, keys, text).await
+                self.check_assertion(asked, client, keys, text).await.map(Some)
             }
-            (Authentication::Public, Shown::Nothing) => Ok(()),
+            (Authentication::Public, Shown::Nothing) => Ok(None),
             (Authentication::Secret(_) | Authentication::Keys(_) | Authentication::Public, _) => {
                 Err(Failed::Client(Denial::ClientMethod.into()))
             }
         };
         match result {
-            Ok(()) => Ok(client),
+            Ok(assertion) => Ok((client, assertion)),
             Err(Failed::Client(refusal)) => {
                 let _ = self.failing.take(&key, asked.request.tick);
                 Err(refusal)
             }
             Err(Failed::Other(refusal)) => Err(refusal),
+        }
+    }
+
+    /// Uses up the assertion by which a client has shown who it is.
+    pub(super) fn use_up_assertion(&self, asked: &Asked<'_>, assertion: &Assertion) -> Result<(), Refusal> {
+        let Assertion { key, issued, until } = assertion;
+        match self.replays.first(&asked.issuer.name, key, *issued, *until, asked.request.time) {
+            Ok(true) => Ok(()),
+            Ok(false) | Err(ReplayError::BeforeStart) => Err(Denial::AssertionReplayed.into()),
+            Err(ReplayError::Full) => Err(Denial::ReplaysFull.into()),
         }
     }
 
@@ -80,7 +92,7 @@ impl Authority {
         client: &Client,
         keys: &Arc<KeyCell>,
         text: &str,
-    ) -> Result<(), Failed> {
+    ) -> Result<Assertion, Failed> {
         let now = asked.request.time;
         let client_fault = |reason| Failed::Client(Refusal::client(reason));
         let token = Token::parse(text).map_err(client_fault)?;
@@ -94,10 +106,9 @@ impl Authority {
             Unjudged::Refused(reason) => client_fault(reason),
             Unjudged::Missing(refusal) => Failed::Other(refusal),
         })?;
-        match self.replays.first(&assertion.key, assertion.issued, assertion.until, now) {
-            Ok(true) => Ok(()),
-            Ok(false) | Err(ReplayError::BeforeStart) => Err(Failed::Client(Denial::AssertionReplayed.into())),
-            Err(ReplayError::Full) => Err(Failed::Other(Denial::ReplaysFull.into())),
+        match self.replays.is_new(&assertion.key, assertion.issued, now) {
+            Ok(true) => Ok(assertion),
+            Ok(false) | Err(_) => Err(Failed::Client(Denial::AssertionReplayed.into())),
         }
     }
 }
@@ -157,12 +168,15 @@ fn basic(field: &HeaderValue) -> Option<(String, Zeroizing<String>)> {
 
 /// One value of a form, decoded.
 fn form_decoded(text: &str) -> Option<Zeroizing<String>> {
+    // An ampersand that was not encoded would begin another, even where nothing follows it.
+    if text.contains('&') {
+        return None;
+    }
     let form = Zeroizing::new(format!("={text}"));
     let mut pairs = form_urlencoded::parse(form.as_bytes());
     let (_, value) = pairs.next()?;
     let value = Zeroizing::new(value.into_owned());
-    // An ampersand that was not encoded would have begun another.
-    (pairs.next().is_none() && !value.contains(char::REPLACEMENT_CHARACTER)).then_some(value)
+    (!value.contains(char::REPLACEMENT_CHARACTER)).then_some(value)
 }
 
 /// Where an endpoint that takes forms is, below the issuer.

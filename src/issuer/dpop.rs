@@ -36,7 +36,7 @@ impl Authority {
         };
         let now = asked.request.time;
         let proof = Proof::verify(text, &terms, now).map_err(Refusal::proof)?;
-        match self.replays.first(&proof.key, proof.issued, proof.until, now) {
+        match self.replays.first(&asked.issuer.name, &proof.key, proof.issued, proof.until, now) {
             Ok(true) => Ok(Some(proof.thumbprint)),
             Ok(false) | Err(ReplayError::BeforeStart) => Err(Refusal::proof(ProofFault::Replay)),
             Err(ReplayError::Full) => Err(Denial::ReplaysFull.into()),

@@ -56,7 +56,7 @@ impl Authority {
         };
         check_actor(asked, client, &subject, actor.as_ref())?;
         let mut access = subject.access(asked, client, EXCHANGED)?;
-        access.act = acting(&subject, actor.as_ref())?;
+        access.act = acting(&subject, actor.as_ref(), &asked.issuer.url)?;
         if let Some(actor) = &actor {
             access.ends = access.ends.map(|ends| ends.min(actor.claims().expires()));
         }
@@ -75,16 +75,14 @@ fn kind(named: &str) -> Result<Kind, Refusal> {
 
 /// Who acts, and for whom the subject's token was acted before (section 4.1): the outermost acts now. Where nobody is added,
 /// nobody is forgotten.
-fn acting(subject: &Vouched<'_>, actor: Option<&Vouched<'_>>) -> Result<Option<Value>, Refusal> {
+fn acting(subject: &Vouched<'_>, actor: Option<&Vouched<'_>>, ours: &str) -> Result<Option<Value>, Refusal> {
     let invalid = || Refusal::presented(Reason::ClaimInvalid, Presented::Exchanged);
     let before = match subject.claims().get("act") {
         None => None,
         Some(Value::Object(act)) => {
             let mut act = act.clone();
-            // A name from outside says where it is from, since ours are another's.
-            if !subject.is_ours() && !act.contains_key("iss") {
-                let issuer = subject.claims().issuer().ok_or_else(invalid)?;
-                act.insert("iss".to_owned(), issuer.into());
+            if !subject.is_ours() {
+                place_names(&mut act, subject.claims().issuer().ok_or_else(invalid)?, ours).ok_or_else(invalid)?;
             }
             Some(act)
         }
@@ -102,6 +100,24 @@ fn acting(subject: &Vouched<'_>, actor: Option<&Vouched<'_>>) -> Result<Option<V
         members.insert("act".to_owned(), Value::Object(before));
     }
     Ok(Some(act))
+}
+
+/// Names from outside say where they are from, each of them, since ours are another's. `None`: one says that it is ours, which
+/// nobody outside can say.
+fn place_names(outermost: &mut Map<String, Value>, from: &str, ours: &str) -> Option<()> {
+    let mut next = Some(outermost);
+    while let Some(act) = next {
+        let issuer = act.entry("iss").or_insert_with(|| from.into());
+        if !issuer.is_string() || *issuer == ours {
+            return None;
+        }
+        next = match act.get_mut("act") {
+            None => None,
+            Some(Value::Object(before)) => Some(before),
+            Some(_) => return None,
+        };
+    }
+    Some(())
 }
 
 /// How many act one for another.

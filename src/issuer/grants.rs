@@ -50,6 +50,7 @@ pub(super) fn client_credentials(asked: &Asked<'_>, client: &Client) -> Result<A
         act: None,
         claims: Map::new(),
         ends: None,
+        family: None,
     })
 }
 
@@ -85,7 +86,7 @@ impl Authority {
         // One that does not say when it was made may have been made now.
         let made = claims.issued_at().or(claims.not_before()).unwrap_or(now);
         let until = claims.expires().plus(assertion.leeway());
-        match self.replays.first(TokenHash::of(&name).as_bytes(), made, until, now) {
+        match self.replays.first(&asked.issuer.name, TokenHash::of(&name).as_bytes(), made, until, now) {
             Ok(true) => Ok(()),
             Ok(false) | Err(ReplayError::BeforeStart) => Err(Denial::GrantReplayed.into()),
             Err(ReplayError::Full) => Err(Denial::ReplaysFull.into()),

@@ -35,6 +35,8 @@ pub(super) struct Access {
     pub(super) claims: Map<String, Value>,
     /// When what it came from ends.
     pub(super) ends: Option<UnixTime>,
+    /// The family of the token of ours that it came from, if that is of one: it ends with it.
+    pub(super) family: Option<FamilyId>,
 }
 
 /// A token that was just made.

@@ -137,7 +137,13 @@ fn approve(asked: &Asked<'_>, client: &Client, grant: &Grant) -> Result<Access, 
     let still = |granted: &[Box<str>], may: &[Box<str>]| -> Vec<String> {
         granted.iter().filter(|one| may.contains(one)).map(ToString::to_string).collect()
     };
-    let (scopes, audiences) = (still(&grant.scopes, &client.scopes), still(&grant.audiences, &client.audiences));
+    let (mut scopes, audiences) = (still(&grant.scopes, &client.scopes), still(&grant.audiences, &client.audiences));
+    // What is not taken any more for a subject, nobody goes on having because it once was.
+    let by = asked.issuer.subjects.iter().find(|subject| subject.entry.label == grant.entry);
+    let by = by.ok_or(Denial::RefreshEntry)?;
+    if let Some(worth) = &by.scopes {
+        scopes.retain(|scope| worth.iter().any(|worth| **worth == **scope));
+    }
     let mut claims = grant.claims.clone();
     let act = claims.remove(ACT);
     Ok(Access {
@@ -148,6 +154,7 @@ fn approve(asked: &Asked<'_>, client: &Client, grant: &Grant) -> Result<Access, 
         act,
         claims,
         ends: None,
+        family: None,
     })
 }
 

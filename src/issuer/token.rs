@@ -44,9 +44,13 @@ impl Authority {
             }
             Grant::RefreshToken => return self.refresh(asked, client, &signer, holder).await,
         };
-        let starts_family = client.grants.refresh_token && grant != Grant::ClientCredentials;
+        // RFC 8693, section 2.2.1: none for what was exchanged for a token of ours. It would outlive that, and whoever had a
+        // token once could go on for ever.
+        let is_ours = asked.issuer.subjects.iter().any(|by| by.is_ours && *by.entry.label == *access.entry);
+        let starts_family = client.grants.refresh_token && grant != Grant::ClientCredentials && !is_ours;
         let begun = if starts_family { Some(self.begin(asked, client, &access, holder).await?) } else { None };
-        let minted = self.mint(asked, client, &signer, &access, holder, begun.as_ref().map(|(family, _)| *family))?;
+        let family = begun.as_ref().map(|(family, _)| *family).or(access.family);
+        let minted = self.mint(asked, client, &signer, &access, holder, family)?;
         let refresh_token = begun.as_ref().map(|(_, token)| token.expose());
         Ok(give(&minted, &access, holder, issued_type, refresh_token).by(grant))
     }

@@ -85,9 +85,11 @@ impl Vouched<'_> {
         if claims.expires().secs() <= asked.request.time.secs() {
             return Err(Refusal::denied(Denial::SubjectEnding, presented));
         }
-        let is_worth = |scope: &str| match &self.by.scopes {
-            Some(scopes) => scopes.iter().any(|worth| **worth == *scope),
-            None => claims.scopes().contains(scope),
+        // Of our own tokens it is both: what they have themselves was narrowed before.
+        let is_said = self.by.scopes.as_ref().map(|worth| |scope: &str| worth.iter().any(|worth| **worth == *scope));
+        let has_own = self.by.is_ours || is_said.is_none();
+        let is_worth = |scope: &str| {
+            is_said.as_ref().is_none_or(|is_said| is_said(scope)) && (!has_own || claims.scopes().contains(scope))
         };
         let scopes: Vec<&str> = client.scopes.iter().map(AsRef::as_ref).filter(|scope| is_worth(scope)).collect();
         // What an outside token is meant for has another meaning outside; for our own it is the same.
@@ -102,6 +104,7 @@ impl Vouched<'_> {
             act: None,
             claims: self.taken_over(),
             ends: Some(claims.expires()),
+            family: claims.jwt_id().filter(|_| self.by.is_ours).and_then(mint::family_of),
         })
     }
 

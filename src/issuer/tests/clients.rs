@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use http::Method;
 use serde_json::json;
 
@@ -20,6 +22,7 @@ fn a_client_that_does_not_show_who_it_is_is_an_invalid_client() {
     let (wrong, unknown) = (Server::new().secret, basic("nobody", secret));
     let (not_base64, no_colon) = ("Basic ???".to_owned(), "Basic YmF0Y2g=".to_owned());
     let cut = basic("batch", &secret[..secret.len() - 1]);
+    let spelt = format!("Basic {}", STANDARD.encode(format!("batch:{secret}&")));
     let (idle, public, keyed) = (basic("batch", &wrong), basic("spa", secret), basic("keyed", secret));
     let field = |value: &'_ str| vec![("authorization", value.to_owned())];
     let rows: Vec<Row<'_>> = vec![
@@ -31,6 +34,7 @@ fn a_client_that_does_not_show_who_it_is_is_an_invalid_client() {
         ("no colon", field(&no_colon), vec![], (401, "invalid_client", "client_malformed")),
         ("unknown", field(&unknown), vec![], (401, "invalid_client", "client_unknown")),
         ("a wrong secret", field(&idle), vec![], (401, "invalid_client", "client_secret_wrong")),
+        ("another spelling of the secret", field(&spelt), vec![], (401, "invalid_client", "client_malformed")),
         ("half a secret", field(&cut), vec![], (401, "invalid_client", "client_secret_malformed")),
         ("a public one with a secret", field(&public), vec![], (401, "invalid_client", "client_method")),
         ("one with keys and a secret", field(&keyed), vec![], (401, "invalid_client", "client_method")),
@@ -174,4 +178,22 @@ fn a_public_client_that_asks_too_often_waits_and_its_others_do_not() {
         assert_eq!(ask("192.0.2.1"), "grant_unsupported");
     }
     assert_eq!((ask("192.0.2.1"), ask("192.0.2.2")), ("client_limited", "grant_unsupported"));
+}
+
+#[test]
+fn an_assertion_of_a_client_that_asks_too_often_is_not_used_up() {
+    let server = Server::new();
+    let ask = |number: usize| {
+        let assertion = server.assertion(json!({"jti": number.to_string()}));
+        let parameters = [GRANT, ("client_assertion", &assertion), ("client_assertion_type", ASSERTION)];
+        server.post(Endpoint::Token, &[], &parameters)
+    };
+    for number in 0..500 {
+        assert_eq!(ask(number).status, 200);
+    }
+    let remembered = server.replays.len();
+    assert_eq!(ask(500).refusal(), (429, "temporarily_unavailable", "client_limited"));
+    assert_eq!(server.replays.len(), remembered);
+    server.clock.advance(Duration::from_millis(10));
+    assert_eq!(ask(500).status, 200);
 }

@@ -2,9 +2,9 @@
 
 use serde_json::{Value, json};
 
-use super::server::{ACCESS_TOKEN, CORP, LAX, START, Server, Setup, URL, claims_of};
+use super::server::{ACCESS_TOKEN, CORP, LAX, START, Server, Setup, Told, URL, claims_of};
 use crate::issuer::exchange::GRANT_TYPE;
-use crate::snapshot::Format;
+use crate::snapshot::{Endpoint, Format};
 
 /// Name and parameters; status, error and word.
 type Row<'a> = (&'a str, &'a [(&'a str, &'a str)], (u16, &'a str, &'a str));
@@ -127,10 +127,19 @@ fn section_4_1_who_acts_is_said_and_nobody_is_forgotten() {
     assert_eq!((&told["sub"], &told["act"]), (&json!("corp|alice"), &json!({"sub": "corp|svc"})));
     assert_eq!(told["exp"], START.secs() + 60, "no later than the actor's");
     let before = json!({"act": {"sub": "other", "act": {"sub": "first"}}});
-    let named = json!({"sub": "other", "iss": CORP, "act": {"sub": "first"}});
+    let named = json!({"sub": "other", "iss": CORP, "act": {"sub": "first", "iss": CORP}});
     assert_eq!(with(before.clone(), &actor).claims()["act"], json!({"sub": "corp|svc", "act": named}));
     assert_eq!(server.exchange(&server.corp_token(before), &[]).claims()["act"], named, "nobody is added");
 
+    // Nobody outside says that one of ours has acted, at whatever depth.
+    for act in [
+        json!({"sub": "batch", "iss": URL}),
+        json!({"sub": "x", "act": {"sub": "batch", "iss": URL}}),
+        json!({"sub": "x", "iss": null}),
+        json!({"sub": "x", "act": "batch"}),
+    ] {
+        assert_eq!(with(json!({"act": act}), &actor).refusal(), (400, "invalid_request", "claim_invalid"), "{act}");
+    }
     let acting = server.corp_token(json!({"sub": "svc", "act": {"sub": "x"}}));
     assert_eq!(with(json!({}), &acting).refusal(), (400, "invalid_request", "actor_acting"));
     assert_eq!(with(json!({}), "a.b").refusal(), (400, "invalid_request", "malformed_token"));
@@ -200,4 +209,38 @@ fn a_token_that_no_route_would_look_at_is_not_made() {
     assert_eq!(ask("plain", &large).status, 200);
     // A family keeps less.
     assert_eq!(ask("batch", &large).refusal(), (400, "invalid_request", "token_oversized"));
+}
+
+#[test]
+fn a_token_of_ours_gives_nothing_that_outlives_it_or_its_family() {
+    let server = Server::new();
+    let first = server.exchange(&server.corp_token(json!({})), &[]);
+    let second = server.exchange(first.text("access_token"), &[]);
+    assert_eq!(second.body.get("refresh_token"), None, "RFC 8693, section 2.2.1");
+    let third = server.exchange(second.text("access_token"), &[]);
+    assert_eq!((third.status, third.body.get("refresh_token")), (200, None));
+    let family = |told: &Told| told.claims()["jti"].as_str().unwrap().split_once('.').unwrap().0.to_owned();
+    assert_eq!((family(&second), family(&third)), (family(&first), family(&first)));
+    // Taken back with all that came of it.
+    let revoke = [("token", first.text("refresh_token"))];
+    assert_eq!(server.post(Endpoint::Revocation, &[("authorization", &server.basic("batch"))], &revoke).status, 200);
+    for told in [&first, &second, &third] {
+        let told = server.exchange(told.text("access_token"), &[]);
+        assert_eq!(told.refusal(), (400, "invalid_request", "subject_revoked"));
+    }
+}
+
+#[test]
+fn a_token_of_ours_is_worth_no_more_than_it_says_whatever_its_entry_says() {
+    let mut server = Server::new();
+    let read = [("scope", "orders:read")];
+    let narrow = server.exchange(&server.corp_token(json!({})), &read).text("access_token").to_owned();
+    let entry = server.issuer.subjects.iter_mut().find(|subject| subject.is_ours).unwrap();
+    entry.scopes = Some(["orders:read".into(), "orders:write".into()].into());
+    assert_eq!(server.exchange(&narrow, &[]).claims()["scope"], "orders:read");
+    let refused = (400, "invalid_scope", "scope_not_allowed");
+    assert_eq!(server.exchange(&narrow, &[("scope", "orders:write")]).refusal(), refused);
+    let entry = server.issuer.subjects.iter_mut().find(|subject| subject.is_ours).unwrap();
+    entry.scopes = Some(["orders:write".into()].into());
+    assert_eq!(server.exchange(&narrow, &read).refusal(), refused);
 }

@@ -201,3 +201,22 @@ fn a_client_without_the_grant_gets_no_refresh_token() {
     assert!(exchange("batch").body.get("refresh_token").is_some());
     assert_eq!(server.batch(&[GRANT]).body.get("refresh_token"), None);
 }
+
+#[test]
+fn a_family_is_worth_what_its_entry_is_worth_now() {
+    let mut server = Server::new();
+    let refresh = |server: &Server, token: &str, more: &[(&str, &str)]| {
+        server.batch(&[&[("grant_type", "refresh_token"), ("refresh_token", token)], more].concat())
+    };
+    let first = server.exchange(&server.corp_token(json!({})), &[]);
+    let corp = server.issuer.subjects.iter_mut().find(|subject| &*subject.entry.label == "corp").unwrap();
+    corp.scopes = Some(["orders:read".into()].into());
+    let second = refresh(&server, first.text("refresh_token"), &[]);
+    assert_eq!(second.claims()["scope"], "orders:read");
+    // What is not taken any more goes on in no family. It costs no token, should that have been a mistake.
+    let all = std::mem::take(&mut server.issuer.subjects);
+    let told = refresh(&server, second.text("refresh_token"), &[]);
+    assert_eq!(told.refusal(), (400, "invalid_grant", "refresh_entry"));
+    server.issuer.subjects = all;
+    assert_eq!(refresh(&server, second.text("refresh_token"), &[]).status, 200);
+}

@@ -72,6 +72,7 @@ pub(super) struct Server {
     pub(super) authority: Authority,
     pub(super) issuer: Issuer,
     pub(super) sources: FailingSources,
+    pub(super) replays: Arc<Replays>,
     pub(super) secret: String,
     pub(super) signing: Arc<SigningKey>,
     pub(super) corp: SigningKey,
@@ -280,9 +281,10 @@ impl Server {
         if let Some(replays) = setup.replays {
             parts.replays = replays;
         }
+        let replays = Arc::clone(&parts.replays);
         let authority = Authority::new(parts);
         let sources = FailingSources::new();
-        Self { clock, authority, issuer, sources, secret, signing, corp, corp_keys, own, api_key }
+        Self { clock, authority, issuer, sources, replays, secret, signing, corp, corp_keys, own, api_key }
     }
 
     /// What is answered to a request.

@@ -74,10 +74,10 @@ fn without_a_store_nothing_is_said_that_it_would_have_to_say() {
 fn what_cannot_be_remembered_is_not_taken() {
     let replays = Replays::new(START);
     let mut key = [0; 32];
-    // Sixty-four shards of 2,048, and chance decides which one it is.
+    // Half of sixty-four shards of 2,048 is the issuer's, and chance decides which one it is.
     for number in 0..200_000_u32 {
         key[..4].copy_from_slice(&number.to_le_bytes());
-        let _ = replays.first(&key, START, START.plus(Duration::from_hours(1)), START);
+        let _ = replays.first("shop/issuer", &key, START, START.plus(Duration::from_hours(1)), START);
     }
     let server = Server::with(Setup { replays: Some(Arc::new(replays)), ..Setup::default() });
     let full = (503, "temporarily_unavailable", "replays_full");

@@ -214,7 +214,8 @@ impl Asker {
     }
 }
 
-fn policies(client: &Client, namespace: Option<&str>) -> Api<DynamicObject> {
+/// The policies of a namespace.
+pub(super) fn policies(client: &Client, namespace: Option<&str>) -> Api<DynamicObject> {
     let resource = ApiResource::from_gvk(&GroupVersionKind::gvk(GROUP, VERSION, Kind::TokenPolicy.as_str()));
     // The plural is no word that can be guessed.
     let resource = ApiResource { plural: "tokenpolicies".to_owned(), ..resource };

@@ -3,15 +3,16 @@
 //! A write carries the resource version of what was read: a leader that was deposed and does not know it is refused with
 //! 409. The last ring of each issuer, public halves alone, is remembered in one `ConfigMap` of our own namespace.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
-use ::kube::api::{Api, ObjectMeta, PostParams};
+use ::kube::api::{Api, ListParams, ObjectMeta, PostParams};
 use ::kube::{Client, Error};
 use k8s_openapi::ByteString;
 use k8s_openapi::api::core::v1::{ConfigMap, Secret as Object};
 use k8s_openapi::apimachinery::pkg::apis::meta::v1::OwnerReference;
 use zeroize::Zeroize as _;
 
+use super::ask::policies;
 use super::keep::{Found, Keep, KeepError};
 use super::{TYPE, USE};
 use crate::api::{GROUP, VERSION};
@@ -99,6 +100,28 @@ impl Failure {
     }
 }
 
+impl Secrets {
+    /// Leaves out what is remembered of policies that are gone: whoever makes and deletes policies would fill the object for
+    /// all. Of a namespace whose policies we may not see it stays.
+    async fn forget_gone(&self, data: &mut BTreeMap<String, String>) -> Result<(), Failure> {
+        let namespaces = data.keys().filter_map(|member| Some(member.split_once('.')?.0.to_owned()));
+        for namespace in namespaces.collect::<BTreeSet<String>>() {
+            let policies = policies(&self.client, Some(&namespace));
+            let found = match self.timed(policies.list_metadata(&ListParams::default())).await {
+                Ok(found) => found.items,
+                Err(Failure::Forbidden(_)) => continue,
+                Err(failure) => return Err(failure),
+            };
+            let uids: BTreeSet<String> = found.into_iter().filter_map(|policy| policy.metadata.uid).collect();
+            data.retain(|member, _| {
+                let Some((of, rest)) = member.split_once('.') else { return true };
+                of != namespace || rest.rsplit('.').next().is_some_and(|uid| uids.contains(uid))
+            });
+        }
+        Ok(())
+    }
+}
+
 impl Keep for Secrets {
     type Version = ObjectMeta;
 
@@ -180,6 +203,9 @@ impl Keep for Secrets {
             return Ok(Some(later));
         }
         data.insert(member(plan), ring.to_json());
+        if size(data) > MOST_REMEMBERED {
+            self.forget_gone(data).await.map_err(failed)?;
+        }
         make_room(data, &member(plan));
         let parameters = PostParams::default();
         let write = async {
@@ -189,11 +215,8 @@ impl Keep for Secrets {
     }
 }
 
-/// Forgets what was remembered longest ago, until the rest fits: policies that are gone, as a rule, since those of a living
-/// one are remembered again at each step.
+/// Forgets what was remembered longest ago, until the rest fits: that of a living policy is remembered again at each step.
 fn make_room(data: &mut BTreeMap<String, String>, kept: &str) {
-    let size =
-        |data: &BTreeMap<String, String>| -> usize { data.iter().map(|(name, text)| name.len() + text.len()).sum() };
     while size(data) > MOST_REMEMBERED {
         let written = |text: &str| Ring::parse(text.as_bytes()).map(|ring| ring.written).unwrap_or_default();
         let others = data.iter().filter(|(name, _)| *name != kept);
@@ -202,10 +225,20 @@ fn make_room(data: &mut BTreeMap<String, String>, kept: &str) {
     }
 }
 
-/// What is remembered of a policy. With its uid, so that a policy of the same name that came later has none of it.
+/// The most characters of a policy's name in a member's: with a namespace (63) and a uid (36) those have room in 253.
+const MOST_OF_NAME: usize = 128;
+
+/// What is remembered of a policy. With its uid, so that a policy of the same name that came later has none of it, and two
+/// whose names begin the same do not meet.
 fn member(plan: &Plan) -> String {
     let (namespace, name) = (&plan.policy.namespace, &plan.policy.name);
+    let name = name.get(..name.floor_char_boundary(MOST_OF_NAME)).unwrap_or(name);
     format!("{namespace}.{name}.{}", plan.uid)
+}
+
+/// How much members take.
+fn size(data: &BTreeMap<String, String>) -> usize {
+    data.iter().map(|(member, text)| member.len().saturating_add(text.len())).sum()
 }
 
 /// The Secret's own words, with ours: what it is for, and that it goes when its policy goes.

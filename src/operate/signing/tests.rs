@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use tempfile::TempDir;
@@ -362,4 +363,56 @@ async fn a_write_over_something_else_than_what_was_read_is_refused() {
     std::fs::remove_file(&file).unwrap();
     assert_eq!(opened.save(&plan(), &keyring, Some(version)).await, Err(super::KeepError::Conflict));
     assert_eq!(opened.save(&plan(), &keyring, None).await, Ok(()));
+}
+
+/// A folder beside whose files nothing can be remembered for a while.
+struct Forgetful {
+    folder: Folder,
+    refuses: Arc<AtomicBool>,
+}
+
+impl Keep for Forgetful {
+    type Version = <Folder as Keep>::Version;
+
+    async fn load(&self, plan: &Plan) -> Result<super::Found<Self::Version>, super::KeepError> {
+        self.folder.load(plan).await
+    }
+
+    async fn save(&self, plan: &Plan, keyring: &Keyring, over: Option<Self::Version>) -> Result<(), super::KeepError> {
+        self.folder.save(plan, keyring, over).await
+    }
+
+    async fn last(&self, plan: &Plan) -> Result<Option<Ring>, super::KeepError> {
+        self.folder.last(plan).await
+    }
+
+    fn place(&self, plan: &Plan) -> String {
+        self.folder.place(plan)
+    }
+
+    async fn remember(&self, plan: &Plan, ring: &Ring) -> Result<Option<Ring>, super::KeepError> {
+        if self.refuses.load(Ordering::SeqCst) {
+            return Err(super::KeepError::Forbidden("not now".to_owned()));
+        }
+        self.folder.remember(plan, ring).await
+    }
+}
+
+#[tokio::test]
+async fn what_could_not_be_remembered_is_told_and_tried_until_it_is() {
+    let (_at, folder) = folder();
+    let refuses = Arc::new(AtomicBool::new(true));
+    let mut rig = Rig::start(Forgetful { folder: folder.clone(), refuses: Arc::clone(&refuses) }).await;
+    // The keys are there, and go on; that nobody could mend them after a loss is said for as long as it is so.
+    let first = rig.active();
+    for _ in 0..3 {
+        rig.wait(40).await;
+        assert_eq!(rig.reported, BTreeSet::from([Code::KeysNotWritable]));
+    }
+    assert_ne!(rig.active(), first);
+    assert_eq!(folder.last(&plan()).await.unwrap(), None);
+    refuses.store(false, Ordering::SeqCst);
+    rig.wait(31).await;
+    assert_eq!(folder.last(&plan()).await.unwrap().as_ref(), Some(rig.ring()));
+    assert_eq!(rig.reported, BTreeSet::new());
 }

@@ -13,6 +13,7 @@ use super::gateway::{Gateway, verdicts};
 use super::issuer::key_set;
 use super::tables::{HOST, Tables, forward, stages};
 use super::wire::{End, Message, Upstream};
+use crate::finding::Code;
 use crate::jose::{Algorithm, ClientSecretRecord, NewClientSecret, SealKey, SigningKey};
 use crate::snapshot::{
     Authentication, Client, ClientSecrets, Dpop, Format, Grants, Issuer, IssuerCell, IssuerKeys, Issuers, Refresh,
@@ -32,7 +33,7 @@ fn issuer() -> (Arc<Issuer>, String) {
         max_age: Duration::from_mins(5),
         set: key_set(&[jwk]),
         openers: [].into(),
-        kids: [].into(),
+        kids: ["one".into()].into(),
         signer: Ok(Signer { key, longest: Duration::from_hours(1), seal: Arc::new(SealKey::new(&seal).unwrap()) }),
     });
     let client = Client {
@@ -217,4 +218,24 @@ fn a_body_is_read_within_bounds_of_size_and_time() {
     ];
     assert_eq!(verdicts(&log), expected);
     assert!(log.iter().all(|line| line["policy"] == "shop/issuer"));
+}
+
+#[test]
+fn secrets_for_an_issuer_that_is_not_in_force_reach_no_route() {
+    let mut issuing = Issuing::new();
+    let mut issuers = Issuers::default();
+    issuers.refuse(&HOST.into(), "/shop", Code::InvalidValue);
+    let tables = Tables::default().rule("/", stages(forward(issuing.upstream.address()))).snapshot();
+    issuing.gateway.publish(Snapshot { issuers: Arc::new(issuers), ..tables });
+    let secret = issuing.secret.clone();
+    for endpoint in ["token", "introspect", "revoke", "./token", "/token"] {
+        let reply = issuing.post(endpoint, &secret, "grant_type=client_credentials");
+        assert_eq!((reply.status(), reply.field("retry-after")), (503, Some("10")), "{endpoint}");
+        assert_eq!(json_of(&reply)["code"], "InvalidValue", "{endpoint}");
+    }
+    assert_eq!(issuing.ask("GET /shop/jwks", "", "").status(), 503);
+    assert!(!issuing.upstream.is_called());
+    let log = issuing.gateway.stop();
+    assert!(verdicts(&log).iter().all(|verdict| *verdict == (503, "InvalidValue")), "{log:?}");
+    assert!(!json!(log).to_string().contains(&secret));
 }

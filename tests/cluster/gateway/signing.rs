@@ -259,3 +259,30 @@ async fn a_compromised_key_is_refused_within_a_second_and_its_secret_is_made_aga
     let (titles, row) = table.split_once('\n').unwrap();
     assert!(titles.contains("SIGNS") && titles.contains("NEXT") && row.contains(&signing), "{table}");
 }
+
+#[tokio::test]
+async fn what_is_remembered_of_policies_that_are_gone_makes_room_and_long_names_fit() {
+    const MEMORY: &str = "bearward-bearward.signing-keys";
+    let plane = ControlPlane::shared().await;
+    let space = Namespace::new(plane, "remembering").await;
+    let installation = Installation::new(plane, &space).await;
+    installation.issues().await;
+    let gone = format!("{}.gone.00000000-0000-0000-0000-000000000000", space.name);
+    let elsewhere = "somebody-elses.shop.00000000-0000-0000-0000-000000000001";
+    let data = json!({(gone.clone()): "x".repeat(899 << 10), (elsewhere): "y"});
+    space.apply("ConfigMap", MEMORY, json!({ "data": data })).await;
+    let gateway = installation.start("a", &["--service=bearward", LOOPBACK]).await;
+    installation.ready(&["a"]).await;
+    client_secret(plane, &space);
+    // A name of an object may be longer than that of a member.
+    let name = format!("{}shop", "a.".repeat(120));
+    space.apply("TokenPolicy", &name, policy()).await;
+    let members = eventually("the ring is remembered", LIMIT, async || {
+        let memory = space.read("ConfigMap", MEMORY).await.data;
+        let members: Vec<String> = memory["data"].as_object()?.keys().cloned().collect();
+        members.iter().any(|member| member.starts_with(&format!("{}.a.", space.name))).then_some(members)
+    })
+    .await;
+    assert!(!members.contains(&gone) && members.iter().any(|member| member == elsewhere), "{members:?}");
+    drop(gateway);
+}
