@@ -6,7 +6,7 @@ use std::time::Duration;
 use super::refusal::Refusal;
 use super::{Authority, mint, revoked};
 use crate::clock::UnixTime;
-use crate::jose::{Algorithm, Claims, Expectation, Introspected, MAX_SEALED_BYTES, Profile, SealKey, Terms, Token};
+use crate::jose::{Algorithm, Claims, Expectation, Introspected, MAX_SEALED_BYTES, Profile, SealKey, Sealed, Terms, Token};
 use crate::snapshot::{Issuer, IssuerKeys};
 use crate::telemetry::Denial;
 
@@ -54,7 +54,7 @@ fn verify(issuer: &Issuer, keys: &IssuerKeys, text: &str, now: UnixTime) -> Opti
     }
     let opened;
     let signed = if SealKey::claims_to_be_one(text) {
-        opened = keys.open(text)?;
+        opened = keys.open(&Sealed::decode(text)?)?;
         opened.as_str()
     } else {
         text

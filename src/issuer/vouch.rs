@@ -11,7 +11,7 @@ use super::narrow::{self, Unasked};
 use super::refusal::{Presented, Refusal};
 use super::{Asked, Authority};
 use crate::jose::{
-    ApiKey, Claims, Introspected, KeySet, MAX_SEALED_BYTES, Reason, SealKey, Thumbprint, Token, Verified,
+    ApiKey, Claims, Introspected, KeySet, MAX_SEALED_BYTES, Reason, SealKey, Sealed, Thumbprint, Token, Verified,
 };
 use crate::snapshot::{
     AcceptedApiKeys, AcceptedKeys, Authentication, Client, Format, Issued, JwtEntry, Subject, Takes,
@@ -145,18 +145,28 @@ impl Authority {
         if text.len() > MAX_SEALED_BYTES {
             return Err(Refusal::presented(Reason::TokenTooLarge, presented));
         }
-        let mut refusal = Refusal::presented(Reason::SealUnknown, presented);
+        let source = Source::of(asked.request.client);
+        let wait = asked.request.sources.wait(source, asked.request.tick);
+        if !wait.is_zero() {
+            return Err(Refusal::source(wait));
+        }
+        let sealed = Sealed::decode(text);
+        let mut missing = None;
         for (_, jwt) in tokens_of(asked) {
             let Some(cell) = &jwt.issued else { continue };
-            if let Some(signed) = cell.load().open(text) {
+            if let Some(signed) = sealed.as_ref().and_then(|sealed| cell.load().open(sealed)) {
                 return Ok(signed);
             }
             if let AcceptedKeys::Unavailable { code, retry } = jwt.keys.load().as_ref() {
                 let retry = retry.map(|next| next.since(self.clock.now()));
-                refusal = Refusal::keys(Cause::KeysUnavailable, retry, Some(*code));
+                missing = Some(Refusal::keys(Cause::KeysUnavailable, retry, Some(*code)));
             }
         }
-        Err(refusal)
+        Err(missing.unwrap_or_else(|| {
+            // A forgery, like one whose signature is wrong.
+            asked.request.sources.failed(source, asked.request.tick);
+            Refusal::presented(Reason::SealUnknown, presented)
+        }))
     }
 
     async fn vouch_token<'a>(
@@ -176,8 +186,16 @@ impl Authority {
         let source = Source::of(asked.request.client);
         let wait = asked.request.sources.wait(source, asked.request.tick);
         if !wait.is_zero() {
-            cheap().map_err(refuse)?;
-            return Err(Refusal::source(wait));
+            // As on routes, only the signature is not checked.
+            let select = |set: &KeySet| {
+                cheap()?;
+                set.select(&token, &jwt.expectation).map(drop)
+            };
+            return match self.judge(&jwt.keys, Issued::of(&token, now), cheap, select).await {
+                Ok(()) => Err(Refusal::source(wait)),
+                Err(Unjudged::Missing(refusal)) => Err(refusal),
+                Err(Unjudged::Refused(reason)) => Err(refuse(reason)),
+            };
         }
         let verify = |set: &KeySet| {
             let token = Token::parse(text)?;

@@ -20,7 +20,7 @@ use super::receive::{Received, stages_of};
 use super::redirect;
 use super::refusal::Refusal;
 use super::worker::Worker;
-use crate::jose::SealKey;
+use crate::jose::{SealKey, Sealed};
 use crate::snapshot::{
     Action, ApiKeyPlace, Backend, Chain, Credential, HostHeader, JwtEntry, PathRewrite, Protocol, Stages, Takes,
     Timeouts, Upstream,
@@ -189,7 +189,9 @@ fn signed(caller: &Caller, headers: &HeaderMap) -> Result<Option<HeaderValue>, R
         return Ok(Some(field.clone()));
     }
     // It was good a moment ago: what is missing now is a key that has just been taken away.
-    let opened = cell.load().open(token).ok_or(Refusal::new(Cause::KeysUnavailable))?;
+    let opened = Sealed::decode(token)
+        .and_then(|sealed| cell.load().open(&sealed))
+        .ok_or(Refusal::new(Cause::KeysUnavailable))?;
     let field = Zeroizing::new(format!("Bearer {}", opened.as_str()));
     HeaderValue::from_str(&field).map(Some).map_err(|_| Refusal::new(Cause::KeysUnavailable))
 }

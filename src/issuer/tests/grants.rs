@@ -90,7 +90,7 @@ fn an_opaque_token_is_sealed_and_has_the_same_inside() {
     let told = server.batch(&[GRANT]);
     let text = told.text("access_token");
     assert!(text.starts_with("bwt_"), "{text}");
-    let inside = server.issuer.keys.load().open(text).unwrap();
+    let inside = server.opened(text).unwrap();
     assert_eq!(super::server::claims_of(&inside)["sub"], "batch");
 }
 
