@@ -23,6 +23,7 @@ mod introspection;
 mod keys;
 mod mint;
 mod narrow;
+mod origin;
 mod own;
 mod refresh;
 mod refusal;

@@ -5,11 +5,13 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::family::{Credential, Origin};
 use super::keys::Unjudged;
 use super::mint::{self, Access};
 use super::narrow::{self, Unasked};
 use super::refusal::{Presented, Refusal};
 use super::{Asked, Authority};
+use crate::clock::UnixTime;
 use crate::jose::{
     ApiKey, Claims, Introspected, KeySet, MAX_SEALED_BYTES, Reason, SealKey, Sealed, Thumbprint, Token, Verified,
 };
@@ -43,7 +45,8 @@ enum Proved {
     Token(Verified<Claims>),
     /// It is bound to a key, and its holder has proved that he holds that.
     Bound(Introspected),
-    Key(Arc<Verified<Claims>>),
+    /// An API key, with its id and the hash of its secret.
+    Key(Arc<Verified<Claims>>, Credential),
 }
 
 impl Vouched<'_> {
@@ -52,7 +55,25 @@ impl Vouched<'_> {
         match &self.claims {
             Proved::Token(claims) => claims,
             Proved::Bound(token) => token.claims(),
-            Proved::Key(claims) => claims,
+            Proved::Key(claims, _) => claims,
+        }
+    }
+
+    /// What a family that begins with the credential is asked for at each use.
+    pub(super) fn origin(&self) -> Origin {
+        let credential = match &self.claims {
+            Proved::Token(_) | Proved::Bound(_) => Credential::of_issuer(self.claims().issuer().unwrap_or_default()),
+            Proved::Key(_, credential) => credential.clone(),
+        };
+        Origin { entry: (*self.by.entry.label).into(), credential }
+    }
+
+    /// When a family that begins with the credential ends at the latest: with an API key, since who takes that away means to
+    /// end what comes of it. A refresh token is there to outlive the token that it came from.
+    pub(super) fn family_ends(&self) -> Option<UnixTime> {
+        match &self.claims {
+            Proved::Token(_) | Proved::Bound(_) => None,
+            Proved::Key(claims, _) => Some(claims.expires()),
         }
     }
 
@@ -96,7 +117,9 @@ impl Vouched<'_> {
             client.audiences.iter().map(AsRef::as_ref).filter(|audience| is_meant(audience)).collect();
         Ok(Access {
             subject: self.name(presented)?,
-            entry: self.by.entry.label.to_string(),
+            presented,
+            origins: vec![self.origin()],
+            family_ends: self.family_ends(),
             audiences: narrow::audiences(&asked.form, &audiences, Unasked::First)?,
             scopes: narrow::scopes(&asked.form, &scopes)?,
             act: None,
@@ -215,7 +238,7 @@ impl Authority {
             }
         };
         let vouched = Vouched { claims: proved, by };
-        if by.is_ours && self.is_revoked(asked.issuer, vouched.claims(), now).await? {
+        if by.is_ours && self.is_revoked(asked.issuer, vouched.claims()).await? {
             return Err(Refusal::denied(Denial::SubjectRevoked, presented));
         }
         Ok(vouched)
@@ -241,7 +264,10 @@ fn vouch_key<'a>(asked: &Asked<'a>, text: &str, presented: Presented) -> Result<
                 refusal = Refusal::keys(Cause::KeysUnavailable, None, Some(*code));
             }
             AcceptedApiKeys::Known(keys) => match keys.verify(&key, asked.request.time) {
-                Ok(claims) => return Ok(Vouched { claims: Proved::Key(Arc::clone(claims)), by }),
+                Ok(claims) => {
+                    let credential = Credential::of_key(&key);
+                    return Ok(Vouched { claims: Proved::Key(Arc::clone(claims), credential), by });
+                }
                 Err(Reason::KeyUnknown) => {}
                 Err(reason) => return Err(refuse(reason)),
             },

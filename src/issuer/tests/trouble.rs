@@ -101,6 +101,7 @@ fn every_denial_is_produced_by_a_test() {
         include_str!("forms.rs"),
         include_str!("grants.rs"),
         include_str!("inspection.rs"),
+        include_str!("refresh.rs"),
         include_str!("trouble.rs"),
     ]
     .concat();
