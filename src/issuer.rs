@@ -23,6 +23,7 @@ mod introspection;
 mod keys;
 mod mint;
 mod narrow;
+mod origin;
 mod own;
 mod refresh;
 mod refusal;
@@ -43,6 +44,7 @@ use aws_lc_rs::rand::{SecureRandom, SystemRandom};
 use http::{HeaderMap, Method};
 
 use crate::clock::{Clock, Tick, UnixTime};
+use crate::jose::TokenHash;
 use crate::limit::Rate;
 use crate::snapshot::{Authentication, Client, Endpoint, Issuer};
 use crate::state::{FailingSources, Rates, Replays, Source};
@@ -97,9 +99,9 @@ pub struct Authority {
     store: Arc<dyn Store>,
     replays: Arc<Replays>,
     random: Arc<dyn SecureRandom + Send + Sync>,
-    /// Which clients fail to show who they are, and from where. By address and client together: a client that is set up
-    /// wrongly costs no other behind the same address anything.
-    failing: Rates<(Source, ClientKey)>,
+    /// Which clients fail to show who they are, and from where, be there such clients or not. By address and client
+    /// together: a client that is set up wrongly costs no other behind the same address anything.
+    failing: Rates<(Source, TokenHash)>,
     /// How often each client asks; a public one by address, since anybody can say that he is one.
     asking: Rates<(Option<Source>, ClientKey)>,
 }

@@ -56,7 +56,7 @@ pub use key_set::{KeySet, KeySetError, SkippedKey};
 pub use proof::{Proof, ProofFault, ProofTerms, ProofWindow, TargetUri};
 pub use reason::Reason;
 pub use scopes::Scopes;
-pub use seal::{MAX_SEALED_BYTES, SealKey};
+pub use seal::{MAX_SEALED_BYTES, SealKey, Sealed};
 pub use sign::{DerForm, SigningKey, SigningKeyError};
 pub use thumbprint::Thumbprint;
 pub use token::{MAX_TOKEN_BYTES, Token};

@@ -63,7 +63,11 @@ pub trait Store: Send + Sync {
     /// The record of this key, unless it has ended.
     fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Record>>;
 
-    /// Writes a record that ends at `until`. It must be of version `replaces`; `None`: there must be none.
+    /// Writes a record that ends at `until`. It must be of version `replaces`; `None`: there must be none. One that ends now
+    /// is as good as removed.
+    ///
+    /// The last eighth of the room, in records and in bytes, is kept for *marks*: records without a value, which say no more
+    /// than that they are there. A write that makes a record no larger needs no room and is never [`StoreError::Full`].
     fn put<'a>(&'a self, key: &'a str, value: Bytes, replaces: Option<Version>, until: UnixTime)
     -> Answer<'a, Version>;
 }

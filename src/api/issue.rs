@@ -280,10 +280,11 @@ pub struct Refresh {
     #[x_kube(validation = between("1s", "87600h"))]
     pub lifetime: Option<String>,
     /// How long after its use a refresh token is answered once more, for a client that lost the answer; used later, it
-    /// revokes all that came of it. At most `1m`; `0s` for never. When unset, `10s`. Example: `30s`.
+    /// revokes all that came of it. At least `5s`, at most `1m`: a write may take 2s, and a client whose answer was lost is
+    /// told to ask again after 1s. When unset, `10s`. Example: `30s`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schemars(length(min = 2, max = 32), regex(pattern = DURATION))]
-    #[x_kube(validation = ("duration(self) <= duration('1m')", "grace is at most 1m"))]
+    #[x_kube(validation = between("5s", "1m"))]
     pub grace: Option<String>,
 }
 

@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::keys::Unjudged;
 use super::refusal::Refusal;
 use super::{Asked, Authority};
-use crate::jose::{Assertion, AssertionTerms, ClientSecret, KeySet, Reason, Token};
+use crate::jose::{Assertion, AssertionTerms, ClientSecret, KeySet, Reason, Token, TokenHash};
 use crate::snapshot::{Authentication, Client, ClientSecrets, Endpoint, Issued, KeyCell};
 use crate::state::{ReplayError, Source};
 use crate::telemetry::{Cause, Denial};
@@ -36,18 +36,20 @@ impl Authority {
     pub(super) async fn authenticate<'a>(&self, asked: &Asked<'a>) -> Result<(&'a Client, Option<Assertion>), Refusal> {
         let (id, shown) = shown(asked)?;
         let now = asked.request.time;
+        // Whether there is such a client or not, so that ids cannot be found out by who is told to wait.
+        let key = (Source::of(asked.request.client), name_of(&asked.issuer.name, &id));
+        let wait = self.failing.wait(&key, asked.request.tick);
+        if wait > Duration::ZERO {
+            return Err(Refusal::limited(Denial::ClientFailing, wait));
+        }
         let Some(client) = asked.issuer.client(&id) else {
             if let Shown::Secret(secret) = &shown {
                 // The same hash as for a client that there is, so that ids cannot be found out by the clock.
                 let _ = ClientSecret::parse(secret).and_then(|secret| secret.verify(&[], now));
             }
+            let _ = self.failing.take(&key, asked.request.tick);
             return Err(Denial::ClientUnknown.into());
         };
-        let key = (Source::of(asked.request.client), (Arc::clone(&asked.issuer.name), Arc::clone(&client.id)));
-        let wait = self.failing.wait(&key, asked.request.tick);
-        if wait > Duration::ZERO {
-            return Err(Refusal::limited(Denial::ClientFailing, wait));
-        }
         let result = match (&client.authentication, &shown) {
             (Authentication::Secret(secrets), Shown::Secret(secret)) => match secrets.load().as_ref() {
                 ClientSecrets::Known(known) => ClientSecret::parse(secret)
@@ -62,7 +64,9 @@ impl Authority {
                 self.check_assertion(asked, client, keys, text).await.map(Some)
             }
             (Authentication::Public, Shown::Nothing) => Ok(None),
-            (Authentication::Secret(_) | Authentication::Keys(_) | Authentication::Public, _) => {
+            (Authentication::Secret(_), Shown::Assertion(_) | Shown::Nothing)
+            | (Authentication::Keys(_), Shown::Secret(_) | Shown::Nothing)
+            | (Authentication::Public, Shown::Secret(_) | Shown::Assertion(_)) => {
                 Err(Failed::Client(Denial::ClientMethod.into()))
             }
         };
@@ -119,6 +123,11 @@ enum Failed {
     Client(Refusal),
     /// By another.
     Other(Refusal),
+}
+
+/// What failures of a client are counted by: one size for any id, be it of a client or made up.
+fn name_of(policy: &str, id: &str) -> TokenHash {
+    TokenHash::of(&format!("client of {}:{policy}{id}", policy.len()))
 }
 
 /// The id that the request says, and what it shows for it.

@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value, json};
 
-use super::mint::Access;
+use super::mint::{Access, sooner};
 use super::refusal::{Presented, Refusal};
 use super::vouch::{Kind, Vouched};
 use super::{Asked, Authority};
@@ -58,7 +58,9 @@ impl Authority {
         let mut access = subject.access(asked, client, EXCHANGED)?;
         access.act = acting(&subject, actor.as_ref(), &asked.issuer.url)?;
         if let Some(actor) = &actor {
-            access.ends = access.ends.map(|ends| ends.min(actor.claims().expires()));
+            access.ends = sooner(access.ends, Some(actor.claims().expires()));
+            access.family_ends = sooner(access.family_ends, actor.family_ends());
+            access.origins.push(actor.origin());
         }
         Ok((access, issued))
     }

@@ -31,9 +31,16 @@
 //! **A write of which nothing is known** (the store did not answer in time) may have been done. The client is told to ask
 //! again, and must do so within the grace, else it is one that uses an old token: say so with a `Retry-After` below it.
 //!
-//! Times are wall time of whichever replica is asked; clocks that differ shift the grace by as much.
+//! **How many.** One client has at most sixteen families of one subject by one entry; when one more begins, one that was
+//! revoked is removed, or else the oldest (`roster`). A record takes at its beginning all the room that it will ever need, so
+//! that no refresh and no revocation is refused because the store is full.
+//!
+//! Times are wall time of whichever replica is asked; clocks that differ shift the grace by as much. A token counts as
+//! replaced when the write is asked for, and as presented when its request is judged, however long it was on its way.
 
+mod grant;
 mod record;
+mod roster;
 #[cfg(test)]
 mod tests;
 mod token;
@@ -44,41 +51,28 @@ use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SecureRandom;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::Bytes;
 use serde::{Deserialize, Serialize};
-use serde_json::{Map, Value};
 use thiserror::Error;
 
-use crate::clock::UnixTime;
+use crate::clock::{Clock, UnixTime};
 use crate::jose::NoRandomness;
+use crate::snapshot::Issuer;
 use crate::store::{Store, StoreError, Version};
+pub use grant::{Credential, Grant, Origin};
 use record::{Family, Step};
+use roster::Roster;
 pub use token::{FamilyId, RefreshToken};
 use token::{Presented, TokenSecret};
 
 /// How often a record is read again because somebody else wrote it in between. Two replicas with one token need once.
 const ATTEMPTS: usize = 3;
 
-/// What a family may be refreshed for. All of it together is bounded by about 1.5 KiB as JSON.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Grant {
-    /// The client that it was granted to.
-    pub client: Box<str>,
-    /// The subject of the tokens.
-    pub subject: Box<str>,
-    /// The entry of the policy that took the subject's token.
-    pub entry: Box<str>,
-    /// The scopes. A use may ask for fewer; the family keeps them all.
-    pub scopes: Vec<Box<str>>,
-    /// The audiences, of which a use may ask for fewer likewise.
-    pub audiences: Vec<Box<str>>,
-    /// Claims that every access token carries.
-    #[serde(default, skip_serializing_if = "Map::is_empty")]
-    pub claims: Map<String, Value>,
-    /// The thumbprint of the key that every use must prove (RFC 9449, section 5): of public clients.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub jkt: Option<Box<str>>,
-}
+/// The same of a roster: of so many families that begin at once for one subject, the last is the last to be written.
+const ATTEMPTS_TO_BEGIN: usize = 16;
+
+/// How long the place of a family that was ended before it was written is kept from it: longer than any write takes.
+const LATE: Duration = Duration::from_mins(1);
 
 /// Why a family was revoked.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -187,57 +181,121 @@ pub struct Use<'a> {
     pub grace: Duration,
 }
 
-/// The families of one issuer, at this moment.
+/// Whose records they are: what is kept for one is nothing to another, though it had the same URL before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Realm<'a> {
+    /// `namespace/name` of the issuer's policy.
+    pub policy: &'a str,
+    /// The issuer, as tokens have it.
+    pub issuer: &'a str,
+}
+
+impl<'a> Realm<'a> {
+    /// Of this issuer.
+    pub fn of(issuer: &'a Issuer) -> Self {
+        Self { policy: &issuer.name, issuer: &issuer.url }
+    }
+
+    /// As it stands in keys of records.
+    pub(super) fn text(self) -> String {
+        text_of_all(&[self.policy, self.issuer])
+    }
+}
+
+/// The families of one issuer.
 #[derive(Clone, Copy)]
 pub struct Families<'a> {
     /// Where they are kept.
     pub store: &'a dyn Store,
-    /// The issuer, as tokens have it. Families of different issuers never meet.
-    pub issuer: &'a str,
-    /// Now.
-    pub now: UnixTime,
+    /// Whose they are. Families of different issuers never meet.
+    pub realm: Realm<'a>,
+    /// Time.
+    pub clock: &'a Clock,
     /// Where secrets come from.
     pub random: &'a (dyn SecureRandom + Sync),
 }
 
+/// A family that was drawn, and is not there before it has begun.
+pub struct Drawn {
+    id: FamilyId,
+    family: Family,
+    token: RefreshToken,
+}
+
+impl Drawn {
+    /// Which family.
+    pub const fn id(&self) -> FamilyId {
+        self.id
+    }
+
+    /// When it will end.
+    pub const fn ends(&self) -> UnixTime {
+        self.family.ends()
+    }
+}
+
 impl Families<'_> {
-    /// Begins a family, and gives out its first token.
-    pub async fn begin(&self, grant: Grant, ends: UnixTime) -> Result<(FamilyId, RefreshToken), RefreshFault> {
+    /// Draws a family. Nothing is written, but what is too large is refused.
+    pub fn draw(&self, grant: Grant, ends: UnixTime) -> Result<Drawn, RefreshFault> {
         let id = FamilyId::generate(self.random)?;
-        let (family, secret) = Family::begin(grant, self.now, ends, self.random)?;
-        self.write(id, &family, None).await?;
-        Ok((id, secret.token(id, &family.marker.0)))
+        let (family, secret) = Family::begin(grant, self.clock.now(), ends, self.random)?;
+        family.write().ok_or(StoreError::TooLarge)?;
+        let token = secret.token(id, &family.marker.0);
+        Ok(Drawn { id, family, token })
+    }
+
+    /// Begins a family, and gives out its first token. If there are too many of its client and subject, another ends.
+    pub async fn begin(&self, drawn: Drawn) -> Result<RefreshToken, RefreshFault> {
+        let Drawn { id, family, token } = drawn;
+        let key = self.roster_key(&family.grant);
+        for _ in 0..ATTEMPTS_TO_BEGIN {
+            let (mut roster, version) = self.read_roster(&key).await?;
+            for gone in roster.add(id, family.ends(), self.clock.now()) {
+                self.remove(gone).await?;
+            }
+            match self.store.put(&key, roster.write(), version, roster.ends()).await {
+                Ok(_) => {
+                    self.write(id, &family, None).await?;
+                    return Ok(token);
+                }
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
     }
 
     /// Uses a token: it is replaced by the one that is answered.
     ///
-    /// `approve` sees what was granted before anything is written, so that a request that asks for too much costs its
-    /// client no token (RFC 6749, section 6). It may be asked more than once.
+    /// `approve` sees what was granted before anything is written, so that a request that asks for too much, or for which
+    /// nothing can be made, costs its client no token (RFC 6749, section 6). It may be asked more than once.
     pub async fn refresh<T, E: From<RefreshFault>>(
         &self,
         asked: Use<'_>,
-        approve: impl Fn(&Grant) -> Result<T, E>,
+        approve: impl Fn(&Standing) -> Result<T, E>,
     ) -> Result<Refreshed<T>, E> {
         let token = Presented::parse(asked.text).ok_or(RefreshFault::Malformed)?;
+        let presented = self.clock.now();
         for _ in 0..ATTEMPTS {
             let (family, version) = self.read(token.id).await?;
             family.admits(&token, asked.client, asked.jkt)?;
-            match family.step(&token, asked.grace, self.now)? {
+            match family.step(&token, asked.grace, presented)? {
                 Step::Repeat(previous) => {
-                    let approved = approve(&family.grant)?;
+                    let approved = approve(&family.standing(token.id))?;
                     let secret = token.secret.successor(&previous.salt.0);
                     return Ok(refreshed(token.id, &family, &secret, true, approved));
                 }
                 Step::Rotate => {
-                    let approved = approve(&family.grant)?;
-                    let rotated = family.rotated(&token.secret, self.now, self.random);
+                    let approved = approve(&family.standing(token.id))?;
+                    let rotated = family.rotated(&token.secret, self.clock.now(), self.random);
                     let (family, secret) = rotated.map_err(RefreshFault::from)?;
                     if self.replace(token.id, &family, version).await? {
                         return Ok(refreshed(token.id, &family, &secret, false, approved));
                     }
                 }
                 Step::Reuse => {
-                    if self.replace(token.id, &family.revoke(Cause::Reuse, self.now), version).await? {
+                    if self.replace(token.id, &family.revoke(Cause::Reuse, self.clock.now()), version).await? {
+                        self.let_go_first(token.id, &family.grant).await;
                         return Err(RefreshFault::Reuse { family: token.id }.into());
                     }
                 }
@@ -262,10 +320,12 @@ impl Families<'_> {
                 Err(RefreshFault::Unknown) => return Ok(false),
                 Err(fault) => return Err(fault),
             }
-            if family.revoked().is_some() || self.now >= family.ends() {
+            let now = self.clock.now();
+            if family.revoked().is_some() || now >= family.ends() {
                 return Ok(false);
             }
-            if self.replace(token.id, &family.revoke(Cause::Client, self.now), version).await? {
+            if self.replace(token.id, &family.revoke(Cause::Client, now), version).await? {
+                self.let_go_first(token.id, &family.grant).await;
                 return Ok(true);
             }
         }
@@ -281,24 +341,25 @@ impl Families<'_> {
             Err(RefreshFault::Unknown) => return Ok(None),
             Err(fault) => return Err(fault),
         };
-        if !token.is_genuine(&family.marker.0) || !family.is_current(&token, self.now) {
+        if !token.is_genuine(&family.marker.0) || !family.is_current(&token, self.clock.now()) {
             return Ok(None);
         }
-        let (created, ends) = (family.created(), family.ends());
-        Ok(Some(Standing { family: token.id, grant: family.grant, created, ends }))
+        Ok(Some(family.standing(token.id)))
     }
 
     /// Whether a family is good: of an access token that names it, once the family was revoked, it is not.
     pub async fn stands(&self, id: FamilyId) -> Result<bool, RefreshFault> {
         match self.read(id).await {
-            Ok((family, _)) => Ok(family.revoked().is_none() && self.now < family.ends()),
+            Ok((family, _)) => Ok(family.revoked().is_none() && self.clock.now() < family.ends()),
             Err(RefreshFault::Unknown) => Ok(false),
             Err(fault) => Err(fault),
         }
     }
 
     async fn read(&self, id: FamilyId) -> Result<(Family, Version), RefreshFault> {
-        let record = self.store.get(&self.key(id)).await?.ok_or(RefreshFault::Unknown)?;
+        let found = self.store.get(&self.key(id)).await?;
+        // A mark is what keeps one that was removed from being written.
+        let record = found.filter(|record| !record.value.is_empty()).ok_or(RefreshFault::Unknown)?;
         let family = Family::read(&record.value).ok_or(RefreshFault::Unreadable)?;
         Ok((family, record.version))
     }
@@ -318,8 +379,51 @@ impl Families<'_> {
         self.store.put(&self.key(id), value, replaces, family.ends()).await.map(drop)
     }
 
+    /// Takes a family out of the store, before it leaves its roster.
+    async fn remove(&self, id: FamilyId) -> Result<(), RefreshFault> {
+        let key = self.key(id);
+        for _ in 0..ATTEMPTS {
+            let now = self.clock.now();
+            let (replaces, until) = match self.store.get(&key).await? {
+                Some(record) if record.value.is_empty() => return Ok(()),
+                Some(record) => (Some(record.version), now),
+                // It may be about to be written: a mark is in its way until that has failed.
+                None => (None, now.plus(LATE)),
+            };
+            match self.store.put(&key, Bytes::new(), replaces, until).await {
+                Ok(_) => return Ok(()),
+                Err(StoreError::Conflict) => {}
+                Err(error) => return Err(error.into()),
+            }
+        }
+        Err(StoreError::Conflict.into())
+    }
+
+    /// Says in the roster that a family was revoked, so that it makes room before one that is in use. If that fails, it makes
+    /// room when it is the oldest.
+    async fn let_go_first(&self, id: FamilyId, grant: &Grant) {
+        let key = self.roster_key(grant);
+        let Ok((mut roster, Some(version))) = self.read_roster(&key).await else { return };
+        if roster.let_go_first(id)
+            && let Err(error) = self.store.put(&key, roster.write(), Some(version), roster.ends()).await
+        {
+            tracing::debug!(%error, "revoked family was not put first in its roster");
+        }
+    }
+
+    async fn read_roster(&self, key: &str) -> Result<(Roster, Option<Version>), RefreshFault> {
+        let Some(record) = self.store.get(key).await? else { return Ok((Roster::new(), None)) };
+        let roster = Roster::read(&record.value).ok_or(RefreshFault::Unreadable)?;
+        Ok((roster, Some(record.version)))
+    }
+
     fn key(&self, id: FamilyId) -> String {
-        format!("family/{}/{id}", text_of_hash(self.issuer.as_bytes()))
+        format!("family/{}/{id}", self.realm.text())
+    }
+
+    fn roster_key(&self, grant: &Grant) -> String {
+        let whose = text_of_all(&[&grant.client, grant.entry(), &grant.subject]);
+        format!("roster/{}/{whose}", self.realm.text())
     }
 }
 
@@ -341,6 +445,12 @@ fn hash(bytes: &[u8]) -> [u8; 32] {
         *byte = *from;
     }
     hash
+}
+
+/// SHA-256 of texts, which no other texts have together.
+fn text_of_all(texts: &[&str]) -> String {
+    let whole: Vec<String> = texts.iter().map(|text| format!("{}:{text}", text.len())).collect();
+    text_of_hash(whole.concat().as_bytes())
 }
 
 /// SHA-256 as it stands in keys of records: 43 characters.

@@ -44,13 +44,15 @@ pub(super) fn client_credentials(asked: &Asked<'_>, client: &Client) -> Result<A
     let audiences: Vec<&str> = client.audiences.iter().map(AsRef::as_ref).collect();
     Ok(Access {
         subject: client.id.to_string(),
-        entry: String::new(),
+        presented: Presented::Assertion,
+        origins: Vec::new(),
         audiences: narrow::audiences(&asked.form, &audiences, Unasked::First)?,
         scopes: narrow::scopes(&asked.form, &scopes)?,
         act: None,
         claims: Map::new(),
         ends: None,
         family: None,
+        family_ends: None,
     })
 }
 

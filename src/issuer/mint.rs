@@ -7,7 +7,7 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde_json::{Map, Value, json};
 use zeroize::Zeroizing;
 
-use super::family::FamilyId;
+use super::family::{FamilyId, Origin};
 use super::refusal::{Presented, Refusal};
 use super::{Asked, Authority};
 use crate::clock::UnixTime;
@@ -23,8 +23,10 @@ const ID_BYTES: usize = 16;
 pub(super) struct Access {
     /// `sub`.
     pub(super) subject: String,
-    /// The entry that took the subject's credential; empty for a client of its own.
-    pub(super) entry: String,
+    /// As what it was presented that this came from: what is wrong with that is told so.
+    pub(super) presented: Presented,
+    /// What it came from: the subject's credential, then the actor's; empty for a client of its own.
+    pub(super) origins: Vec<Origin>,
     /// `aud`; never empty.
     pub(super) audiences: Vec<String>,
     /// `scope`.
@@ -37,6 +39,8 @@ pub(super) struct Access {
     pub(super) ends: Option<UnixTime>,
     /// The family of the token of ours that it came from, if that is of one: it ends with it.
     pub(super) family: Option<FamilyId>,
+    /// When a family that begins with it ends at the latest.
+    pub(super) family_ends: Option<UnixTime>,
 }
 
 /// A token that was just made.
@@ -45,6 +49,11 @@ pub(super) struct Minted {
     pub(super) text: Zeroizing<String>,
     /// How long it lives.
     pub(super) expires_in: Duration,
+}
+
+/// The earlier of two ends; `None` is no end.
+pub(super) fn sooner(one: Option<UnixTime>, other: Option<UnixTime>) -> Option<UnixTime> {
+    one.into_iter().chain(other).min()
 }
 
 /// Whether an issued token may say this claim because another token did.
@@ -70,7 +79,7 @@ impl Authority {
         let expires = access.ends.map_or(ends, |other| ends.min(other.secs()));
         let expires_in = u64::try_from(expires.saturating_sub(made)).unwrap_or(0);
         if expires_in == 0 {
-            return Err(Refusal::denied(Denial::SubjectEnding, Presented::Exchanged));
+            return Err(Refusal::denied(Denial::SubjectEnding, access.presented));
         }
         let mut claims = access.claims.clone();
         let mut say = |name: &str, value: Value| drop(claims.insert(name.to_owned(), value));

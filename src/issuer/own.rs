@@ -3,10 +3,13 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::family::Realm;
 use super::refusal::Refusal;
 use super::{Authority, mint, revoked};
 use crate::clock::UnixTime;
-use crate::jose::{Algorithm, Claims, Expectation, Introspected, MAX_SEALED_BYTES, Profile, SealKey, Terms, Token};
+use crate::jose::{
+    Algorithm, Claims, Expectation, Introspected, MAX_SEALED_BYTES, Profile, SealKey, Sealed, Terms, Token,
+};
 use crate::snapshot::{Issuer, IssuerKeys};
 use crate::telemetry::Denial;
 
@@ -24,25 +27,25 @@ impl Authority {
             return Err(Refusal::unresolved(*code));
         }
         let Some(claims) = verify(issuer, &keys, text, now) else { return Ok(None) };
-        let is_revoked = self.is_revoked(issuer, claims.claims(), now).await?;
+        let is_revoked = self.is_revoked(issuer, claims.claims()).await?;
         Ok((!is_revoked).then_some(claims))
     }
 
     /// Whether a token of ours was revoked, by itself or with all of its family.
-    pub(super) async fn is_revoked(&self, issuer: &Issuer, claims: &Claims, now: UnixTime) -> Result<bool, Refusal> {
+    pub(super) async fn is_revoked(&self, issuer: &Issuer, claims: &Claims) -> Result<bool, Refusal> {
         let Some(id) = claims.jwt_id() else { return Ok(true) };
-        let is_revoked = revoked::is_revoked(&*self.store, &issuer.url, id).await;
+        let is_revoked = revoked::is_revoked(&*self.store, Realm::of(issuer), id).await;
         if is_revoked.map_err(|_| Denial::StoreUnavailable)? {
             return Ok(true);
         }
         let Some(family) = mint::family_of(id) else { return Ok(false) };
-        Ok(!self.families(issuer, now).stands(family).await?)
+        Ok(!self.families(issuer).stands(family).await?)
     }
 
     /// Remembers until its end that a token of ours was revoked.
     pub(super) async fn forbid(&self, issuer: &Issuer, claims: &Claims) -> Result<(), Refusal> {
         let Some(id) = claims.jwt_id() else { return Ok(()) };
-        let revoked = revoked::revoke_token(&*self.store, &issuer.url, id, claims.expires()).await;
+        let revoked = revoked::revoke_token(&*self.store, Realm::of(issuer), id, claims.expires()).await;
         revoked.map_err(|_| Denial::StoreUnavailable.into())
     }
 }
@@ -54,7 +57,7 @@ fn verify(issuer: &Issuer, keys: &IssuerKeys, text: &str, now: UnixTime) -> Opti
     }
     let opened;
     let signed = if SealKey::claims_to_be_one(text) {
-        opened = keys.open(text)?;
+        opened = keys.open(&Sealed::decode(text)?)?;
         opened.as_str()
     } else {
         text

@@ -2,13 +2,12 @@
 
 use serde_json::{Value, json};
 
-use super::family::{Families, FamilyId, Grant, RefreshFault, RefreshToken, Use};
-use super::mint::Access;
+use super::family::{Drawn, Families, Grant, Realm, RefreshFault, Standing, Use};
+use super::mint::{Access, sooner};
 use super::narrow::{self, Unasked};
-use super::refusal::Refusal;
+use super::refusal::{Presented, Refusal};
 use super::reply::Answer;
-use super::{Asked, Authority, token};
-use crate::clock::UnixTime;
+use super::{Asked, Authority, origin, token};
 use crate::jose::Thumbprint;
 use crate::snapshot::{Authentication, Client, Issuer, Signer};
 use crate::store::StoreError;
@@ -38,19 +37,19 @@ impl From<RefreshFault> for Refusal {
 }
 
 impl Authority {
-    /// The families of an issuer now.
-    pub(super) fn families<'a>(&'a self, issuer: &'a Issuer, now: UnixTime) -> Families<'a> {
-        Families { store: &*self.store, issuer: &issuer.url, now, random: &*self.random }
+    /// The families of an issuer.
+    pub(super) fn families<'a>(&'a self, issuer: &'a Issuer) -> Families<'a> {
+        Families { store: &*self.store, realm: Realm::of(issuer), clock: &self.clock, random: &*self.random }
     }
 
-    /// Begins a family for this access: later tokens of it give the same, or less.
-    pub(super) async fn begin(
+    /// Draws a family for this access: later tokens of it give the same, or less.
+    pub(super) fn draw(
         &self,
         asked: &Asked<'_>,
         client: &Client,
         access: &Access,
         holder: Option<Thumbprint>,
-    ) -> Result<(FamilyId, RefreshToken), Refusal> {
+    ) -> Result<Drawn, Refusal> {
         let boxed = |list: &[String]| list.iter().map(|one| one.as_str().into()).collect();
         let mut claims = access.claims.clone();
         if let Some(act) = &access.act {
@@ -61,15 +60,15 @@ impl Authority {
         let grant = Grant {
             client: (*client.id).into(),
             subject: access.subject.as_str().into(),
-            entry: access.entry.as_str().into(),
+            origins: access.origins.clone(),
             scopes: boxed(&access.scopes),
             audiences: boxed(&access.audiences),
             claims,
             jkt: holder.filter(|_| is_public).map(|holder| holder.to_string().into()),
         };
-        let now = asked.request.time;
-        let ends = now.plus(asked.issuer.refresh.lifetime);
-        Ok(self.families(asked.issuer, now).begin(grant, ends).await?)
+        let ends = asked.request.time.plus(asked.issuer.refresh.lifetime);
+        let ends = access.family_ends.map_or(ends, |other| ends.min(other));
+        Ok(self.families(asked.issuer).draw(grant, ends)?)
     }
 
     /// Gives a token for a refresh token, which another one replaces.
@@ -87,14 +86,18 @@ impl Authority {
             jkt: jkt.as_deref(),
             grace: asked.issuer.refresh.grace,
         };
-        let families = self.families(asked.issuer, asked.request.time);
-        let refreshed = families.refresh(by, |grant| approve(asked, client, grant)).await.inspect_err(|refusal| {
+        let approve = |standing: &Standing| {
+            let access = approve(asked, client, standing)?;
+            // Before the token is replaced: one for which nothing can be made is not used up.
+            let minted = self.mint(asked, client, signer, &access, holder, Some(standing.family))?;
+            Ok((access, minted))
+        };
+        let refreshed = self.families(asked.issuer).refresh(by, approve).await.inspect_err(|refusal: &Refusal| {
             if refusal.is_for(Denial::RefreshReused) {
                 tracing::warn!(policy = %asked.issuer.name, client_id = %client.id, "replaced refresh token used, family revoked");
             }
         })?;
-        let access = Access { ends: Some(refreshed.ends), ..refreshed.approved };
-        let minted = self.mint(asked, client, signer, &access, holder, Some(refreshed.family))?;
+        let (access, minted) = refreshed.approved;
         let answer = token::give(&minted, &access, holder, None, Some(refreshed.token.expose()));
         Ok(answer.by(telemetry::Grant::RefreshToken))
     }
@@ -106,7 +109,7 @@ impl Authority {
         client: &Client,
         text: &str,
     ) -> Result<Option<Value>, Refusal> {
-        let found = self.families(asked.issuer, asked.request.time).look_up(text).await?;
+        let found = self.families(asked.issuer).look_up(text).await?;
         Ok(found.filter(|standing| *standing.grant.client == *client.id).map(|standing| {
             let grant = standing.grant;
             json!({
@@ -124,7 +127,7 @@ impl Authority {
 
     /// Revokes the family of a refresh token of this client.
     pub(super) async fn revoke_family(&self, asked: &Asked<'_>, client: &Client, text: &str) -> Result<(), Refusal> {
-        match self.families(asked.issuer, asked.request.time).revoke(text, &client.id).await {
+        match self.families(asked.issuer).revoke(text, &client.id).await {
             Err(RefreshFault::WrongClient) => Err(Denial::TokenOfOther.into()),
             Err(fault) if fault.is_ours() => Err(fault.into()),
             Ok(_) | Err(_) => Ok(()),
@@ -132,29 +135,38 @@ impl Authority {
     }
 }
 
-/// What a use of a family gives: no more than was granted, than the client may have now, and than is asked for.
-fn approve(asked: &Asked<'_>, client: &Client, grant: &Grant) -> Result<Access, Refusal> {
-    let still = |granted: &[Box<str>], may: &[Box<str>]| -> Vec<String> {
-        granted.iter().filter(|one| may.contains(one)).map(ToString::to_string).collect()
-    };
-    let (mut scopes, audiences) = (still(&grant.scopes, &client.scopes), still(&grant.audiences, &client.audiences));
-    // What is not taken any more for a subject, nobody goes on having because it once was.
-    let by = asked.issuer.subjects.iter().find(|subject| subject.entry.label == grant.entry);
-    let by = by.ok_or(Denial::RefreshEntry)?;
-    if let Some(worth) = &by.scopes {
-        scopes.retain(|scope| worth.iter().any(|worth| **worth == **scope));
+/// What a use of a family gives: no more than was granted, than what it came from is worth now, than the client and the issuer
+/// may give now, and than is asked for.
+fn approve(asked: &Asked<'_>, client: &Client, standing: &Standing) -> Result<Access, Refusal> {
+    let grant = &standing.grant;
+    let may = |one: &str, of: &[Box<str>]| of.iter().any(|other| **other == *one);
+    let mut scopes: Vec<String> =
+        grant.scopes.iter().filter(|scope| may(scope, &client.scopes)).map(ToString::to_string).collect();
+    let mut ends = Some(standing.ends);
+    for (place, origin) in grant.origins.iter().enumerate() {
+        let worth = origin::worth(asked, origin)?;
+        ends = sooner(ends, worth.ends);
+        // The first is the subject's; an actor adds no scopes and takes none.
+        if let (0, Some(worth)) = (place, &worth.scopes) {
+            scopes.retain(|scope| worth.contains(scope));
+        }
     }
+    let audiences =
+        grant.audiences.iter().filter(|one| may(one, &client.audiences) && may(one, &asked.issuer.audiences));
+    let audiences: Vec<String> = audiences.map(ToString::to_string).collect();
     let mut claims = grant.claims.clone();
     let act = claims.remove(ACT);
     Ok(Access {
         subject: grant.subject.to_string(),
-        entry: grant.entry.to_string(),
+        presented: Presented::Assertion,
+        origins: Vec::new(),
         audiences: narrow::audiences(&asked.form, &borrowed(&audiences), Unasked::All)?,
         scopes: narrow::scopes(&asked.form, &borrowed(&scopes))?,
         act,
         claims,
-        ends: None,
+        ends,
         family: None,
+        family_ends: None,
     })
 }
 

@@ -5,23 +5,24 @@
 
 use bytes::Bytes;
 
-use super::family::text_of_hash;
+use super::family::{Realm, text_of_hash};
 use crate::clock::UnixTime;
 use crate::store::{Store, StoreError};
 
-/// Revokes the token that this issuer named `jti`, until it ends by itself. One that is revoked already stays so.
-pub async fn revoke_token(store: &dyn Store, issuer: &str, jti: &str, until: UnixTime) -> Result<(), StoreError> {
-    match store.put(&key(issuer, jti), Bytes::new(), None, until).await {
+/// Revokes the token that this issuer named `jti`, until it ends by itself. One that is revoked already stays so. The record
+/// is a mark, for which the store keeps room.
+pub async fn revoke_token(store: &dyn Store, realm: Realm<'_>, jti: &str, until: UnixTime) -> Result<(), StoreError> {
+    match store.put(&key(realm, jti), Bytes::new(), None, until).await {
         Ok(_) | Err(StoreError::Conflict) => Ok(()),
         Err(error) => Err(error),
     }
 }
 
 /// Whether it was revoked. Where that cannot be known, the caller must not take it for good.
-pub async fn is_revoked(store: &dyn Store, issuer: &str, jti: &str) -> Result<bool, StoreError> {
-    Ok(store.get(&key(issuer, jti)).await?.is_some())
+pub async fn is_revoked(store: &dyn Store, realm: Realm<'_>, jti: &str) -> Result<bool, StoreError> {
+    Ok(store.get(&key(realm, jti)).await?.is_some())
 }
 
-fn key(issuer: &str, jti: &str) -> String {
-    ["jti/", &text_of_hash(issuer.as_bytes()), "/", &text_of_hash(jti.as_bytes())].concat()
+fn key(realm: Realm<'_>, jti: &str) -> String {
+    ["jti/", &realm.text(), "/", &text_of_hash(jti.as_bytes())].concat()
 }

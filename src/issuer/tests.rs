@@ -8,5 +8,6 @@ mod forms;
 mod grants;
 mod inspection;
 mod narrow;
+mod refresh;
 mod server;
 mod trouble;

@@ -3,8 +3,9 @@
 use http::StatusCode;
 use serde::Serialize;
 
+use super::family::{Drawn, RefreshToken};
 use super::grants;
-use super::mint::{Access, Minted};
+use super::mint::{Access, Minted, sooner};
 use super::refusal::Refusal;
 use super::reply::{self, Answer};
 use super::{Asked, Authority};
@@ -34,7 +35,7 @@ impl Authority {
         let signer = asked.issuer.keys.load().signer.clone().map_err(Refusal::unresolved)?;
         let holder = self.holder(asked)?;
         let mut issued_type = None;
-        let access = match grant {
+        let mut access = match grant {
             Grant::ClientCredentials => grants::client_credentials(asked, client)?,
             Grant::JwtBearer => self.jwt_bearer(asked, client, holder).await?,
             Grant::TokenExchange => {
@@ -46,12 +47,19 @@ impl Authority {
         };
         // RFC 8693, section 2.2.1: none for what was exchanged for a token of ours. It would outlive that, and whoever had a
         // token once could go on for ever.
-        let is_ours = asked.issuer.subjects.iter().any(|by| by.is_ours && *by.entry.label == *access.entry);
+        let origin = access.origins.first().map(|origin| &*origin.entry);
+        let is_ours = asked.issuer.subjects.iter().any(|by| by.is_ours && Some(&*by.entry.label) == origin);
         let starts_family = client.grants.refresh_token && grant != Grant::ClientCredentials && !is_ours;
-        let begun = if starts_family { Some(self.begin(asked, client, &access, holder).await?) } else { None };
-        let family = begun.as_ref().map(|(family, _)| *family).or(access.family);
+        let drawn = starts_family.then(|| self.draw(asked, client, &access, holder)).transpose()?;
+        access.ends = sooner(access.ends, drawn.as_ref().map(Drawn::ends));
+        let family = drawn.as_ref().map(Drawn::id).or(access.family);
         let minted = self.mint(asked, client, &signer, &access, holder, family)?;
-        let refresh_token = begun.as_ref().map(|(_, token)| token.expose());
+        // Last, so that no family is kept of which nobody has a token.
+        let begun = match drawn {
+            Some(drawn) => Some(self.families(asked.issuer).begin(drawn).await?),
+            None => None,
+        };
+        let refresh_token = begun.as_ref().map(RefreshToken::expose);
         Ok(give(&minted, &access, holder, issued_type, refresh_token).by(grant))
     }
 }

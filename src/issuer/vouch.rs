@@ -5,13 +5,15 @@ use std::time::Duration;
 
 use serde_json::{Map, Value};
 
+use super::family::{Credential, Origin};
 use super::keys::Unjudged;
 use super::mint::{self, Access};
 use super::narrow::{self, Unasked};
 use super::refusal::{Presented, Refusal};
 use super::{Asked, Authority};
+use crate::clock::UnixTime;
 use crate::jose::{
-    ApiKey, Claims, Introspected, KeySet, MAX_SEALED_BYTES, Reason, SealKey, Thumbprint, Token, Verified,
+    ApiKey, Claims, Introspected, KeySet, MAX_SEALED_BYTES, Reason, SealKey, Sealed, Thumbprint, Token, Verified,
 };
 use crate::snapshot::{
     AcceptedApiKeys, AcceptedKeys, Authentication, Client, Format, Issued, JwtEntry, Subject, Takes,
@@ -43,7 +45,8 @@ enum Proved {
     Token(Verified<Claims>),
     /// It is bound to a key, and its holder has proved that he holds that.
     Bound(Introspected),
-    Key(Arc<Verified<Claims>>),
+    /// An API key, with its id and the hash of its secret.
+    Key(Arc<Verified<Claims>>, Credential),
 }
 
 impl Vouched<'_> {
@@ -52,7 +55,25 @@ impl Vouched<'_> {
         match &self.claims {
             Proved::Token(claims) => claims,
             Proved::Bound(token) => token.claims(),
-            Proved::Key(claims) => claims,
+            Proved::Key(claims, _) => claims,
+        }
+    }
+
+    /// What a family that begins with the credential is asked for at each use.
+    pub(super) fn origin(&self) -> Origin {
+        let credential = match &self.claims {
+            Proved::Token(_) | Proved::Bound(_) => Credential::of_issuer(self.claims().issuer().unwrap_or_default()),
+            Proved::Key(_, credential) => credential.clone(),
+        };
+        Origin { entry: (*self.by.entry.label).into(), credential }
+    }
+
+    /// When a family that begins with the credential ends at the latest: with an API key, since who takes that away means to
+    /// end what comes of it. A refresh token is there to outlive the token that it came from.
+    pub(super) fn family_ends(&self) -> Option<UnixTime> {
+        match &self.claims {
+            Proved::Token(_) | Proved::Bound(_) => None,
+            Proved::Key(claims, _) => Some(claims.expires()),
         }
     }
 
@@ -98,7 +119,9 @@ impl Vouched<'_> {
             client.audiences.iter().map(AsRef::as_ref).filter(|audience| is_meant(audience)).collect();
         Ok(Access {
             subject: self.name(presented)?,
-            entry: self.by.entry.label.to_string(),
+            presented,
+            origins: vec![self.origin()],
+            family_ends: self.family_ends(),
             audiences: narrow::audiences(&asked.form, &audiences, Unasked::First)?,
             scopes: narrow::scopes(&asked.form, &scopes)?,
             act: None,
@@ -148,18 +171,28 @@ impl Authority {
         if text.len() > MAX_SEALED_BYTES {
             return Err(Refusal::presented(Reason::TokenTooLarge, presented));
         }
-        let mut refusal = Refusal::presented(Reason::SealUnknown, presented);
+        let source = Source::of(asked.request.client);
+        let wait = asked.request.sources.wait(source, asked.request.tick);
+        if !wait.is_zero() {
+            return Err(Refusal::source(wait));
+        }
+        let sealed = Sealed::decode(text);
+        let mut missing = None;
         for (_, jwt) in tokens_of(asked) {
             let Some(cell) = &jwt.issued else { continue };
-            if let Some(signed) = cell.load().open(text) {
+            if let Some(signed) = sealed.as_ref().and_then(|sealed| cell.load().open(sealed)) {
                 return Ok(signed);
             }
             if let AcceptedKeys::Unavailable { code, retry } = jwt.keys.load().as_ref() {
                 let retry = retry.map(|next| next.since(self.clock.now()));
-                refusal = Refusal::keys(Cause::KeysUnavailable, retry, Some(*code));
+                missing = Some(Refusal::keys(Cause::KeysUnavailable, retry, Some(*code)));
             }
         }
-        Err(refusal)
+        Err(missing.unwrap_or_else(|| {
+            // A forgery, like one whose signature is wrong.
+            asked.request.sources.failed(source, asked.request.tick);
+            Refusal::presented(Reason::SealUnknown, presented)
+        }))
     }
 
     async fn vouch_token<'a>(
@@ -179,8 +212,16 @@ impl Authority {
         let source = Source::of(asked.request.client);
         let wait = asked.request.sources.wait(source, asked.request.tick);
         if !wait.is_zero() {
-            cheap().map_err(refuse)?;
-            return Err(Refusal::source(wait));
+            // As on routes, only the signature is not checked.
+            let select = |set: &KeySet| {
+                cheap()?;
+                set.select(&token, &jwt.expectation).map(drop)
+            };
+            return match self.judge(&jwt.keys, Issued::of(&token, now), cheap, select).await {
+                Ok(()) => Err(Refusal::source(wait)),
+                Err(Unjudged::Missing(refusal)) => Err(refusal),
+                Err(Unjudged::Refused(reason)) => Err(refuse(reason)),
+            };
         }
         let verify = |set: &KeySet| {
             let token = Token::parse(text)?;
@@ -200,7 +241,7 @@ impl Authority {
             }
         };
         let vouched = Vouched { claims: proved, by };
-        if by.is_ours && self.is_revoked(asked.issuer, vouched.claims(), now).await? {
+        if by.is_ours && self.is_revoked(asked.issuer, vouched.claims()).await? {
             return Err(Refusal::denied(Denial::SubjectRevoked, presented));
         }
         Ok(vouched)
@@ -226,7 +267,10 @@ fn vouch_key<'a>(asked: &Asked<'a>, text: &str, presented: Presented) -> Result<
                 refusal = Refusal::keys(Cause::KeysUnavailable, None, Some(*code));
             }
             AcceptedApiKeys::Known(keys) => match keys.verify(&key, asked.request.time) {
-                Ok(claims) => return Ok(Vouched { claims: Proved::Key(Arc::clone(claims)), by }),
+                Ok(claims) => {
+                    let credential = Credential::of_key(&key);
+                    return Ok(Vouched { claims: Proved::Key(Arc::clone(claims), credential), by });
+                }
                 Err(Reason::KeyUnknown) => {}
                 Err(reason) => return Err(refuse(reason)),
             },

@@ -117,6 +117,14 @@ impl ApiKeySet {
         if has_begun && now < claims.expires() { Ok(claims) } else { Err(Reason::KeyExpired) }
     }
 
+    /// What the key of this id may do now, if it is one of these, its secret has this hash ([`ApiKey::hash`]), and now is
+    /// within its time: of a key that was shown before, and is not shown again.
+    pub fn still(&self, id: &str, hash: &str, now: UnixTime) -> Option<&Claims> {
+        let entry = self.entries.get(id).filter(|entry| record::format_hash(&entry.hash) == hash)?;
+        let claims = &**entry.claims;
+        (claims.not_before().is_none_or(|not_before| not_before <= now) && now < claims.expires()).then_some(claims)
+    }
+
     /// What each key may do, by its id; in no order.
     pub fn iter(&self) -> impl Iterator<Item = (&Arc<str>, &Claims)> {
         self.entries.iter().map(|(id, entry)| (id, &**entry.claims))

@@ -32,6 +32,19 @@ const TAG_BYTES: usize = 16;
 /// The largest sealed token that is looked at, in bytes: room for the largest signed one ([`MAX_TOKEN_BYTES`]).
 pub const MAX_SEALED_BYTES: usize = PREFIX.len() + ((NONCE_BYTES + MAX_TOKEN_BYTES + TAG_BYTES) * 4).div_ceil(3);
 
+/// A sealed token, decoded once for all the keys that are tried on it; of less than 13 KiB.
+pub struct Sealed(Vec<u8>);
+
+impl Sealed {
+    /// Decodes a token; `None` if it has not the form of a sealed one, or is longer than [`MAX_SEALED_BYTES`].
+    pub fn decode(text: &str) -> Option<Self> {
+        if text.len() > MAX_SEALED_BYTES {
+            return None;
+        }
+        base64url::decode(text.strip_prefix(PREFIX)?).map(Self)
+    }
+}
+
 /// What seals tokens, and opens them again.
 pub struct SealKey(RandomizedNonceKey);
 
@@ -72,13 +85,10 @@ impl SealKey {
         Ok(format!("{PREFIX}{}", base64url::encode(bytes)))
     }
 
-    /// The signed token inside; `None` if it was sealed by another key, was changed, or is longer than
-    /// [`MAX_SEALED_BYTES`]. It has one spelling: what opens is byte for byte what was sealed.
-    pub fn open(&self, text: &str) -> Option<Zeroizing<String>> {
-        if text.len() > MAX_SEALED_BYTES {
-            return None;
-        }
-        let mut bytes = Zeroizing::new(base64url::decode(text.strip_prefix(PREFIX)?)?);
+    /// The signed token inside; `None` if it was sealed by another key, or was changed. It has one spelling: what opens is
+    /// byte for byte what was sealed.
+    pub fn open(&self, sealed: &Sealed) -> Option<Zeroizing<String>> {
+        let mut bytes = Zeroizing::new(sealed.0.clone());
         let (nonce, sealed) = bytes.split_at_mut_checked(NONCE_BYTES)?;
         let nonce = Nonce::try_assume_unique_for_key(nonce).ok()?;
         let token = self.0.open_in_place(nonce, Aad::from(PREFIX), sealed).ok()?;

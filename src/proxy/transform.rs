@@ -21,7 +21,7 @@ use super::receive::{Received, stages_of};
 use super::redirect;
 use super::refusal::Refusal;
 use super::worker::Worker;
-use crate::jose::SealKey;
+use crate::jose::{SealKey, Sealed};
 use crate::snapshot::{
     Action, ApiKeyPlace, Backend, Chain, Credential, HostHeader, JwtEntry, PathRewrite, Protocol, Stages, Takes,
     Timeouts, Upstream,
@@ -194,7 +194,7 @@ fn signed(caller: &Caller, headers: &HeaderMap) -> Result<Option<HeaderValue>, R
     }
     // It was good a moment ago: what is missing now is a key that has just been taken away.
     let gone = || Refusal::new(Cause::KeysUnavailable).retry_after(JUDGED_ANEW);
-    let opened = cell.load().open(token).ok_or_else(gone)?;
+    let opened = Sealed::decode(token).and_then(|sealed| cell.load().open(&sealed)).ok_or_else(gone)?;
     let field = Zeroizing::new(format!("Bearer {}", opened.as_str()));
     HeaderValue::from_str(&field).map(Some).map_err(|_| gone())
 }

@@ -15,7 +15,7 @@ use super::keys::{AcceptedKeys, KeyCell};
 use super::policy::Entry;
 use crate::clock::{Tick, UnixTime};
 use crate::finding::Code;
-use crate::jose::{KeySet, SealKey, SigningKey};
+use crate::jose::{KeySet, SealKey, Sealed, SigningKey};
 
 /// All issuers, by host and path. A look-up allocates nothing, and where there is no issuer costs one comparison.
 #[derive(Clone, Debug, Default)]
@@ -267,7 +267,8 @@ pub struct Grants {
 pub struct Refresh {
     /// From the first of a family to the end of all.
     pub lifetime: Duration,
-    /// How long after it was used a refresh token is answered once more, for a client that lost the answer.
+    /// How long after it was used a refresh token is answered once more, for a client that lost the answer: longer than the
+    /// store may take, and the client is told to wait.
     pub grace: Duration,
 }
 
@@ -386,7 +387,7 @@ pub struct IssuerKeys {
 impl IssuerKeys {
     /// The signed token in a sealed one. A sealed token does not say which seal it has, and there are as many as keys are
     /// published: three or four, each of which costs a microsecond to try.
-    pub fn open(&self, sealed: &str) -> Option<Zeroizing<String>> {
+    pub fn open(&self, sealed: &Sealed) -> Option<Zeroizing<String>> {
         self.openers.iter().find_map(|(_, opener)| opener.open(sealed))
     }
 }

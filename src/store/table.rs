@@ -8,6 +8,9 @@ use bytes::Bytes;
 use super::{MAX_KEY, MAX_VALUE, Record, StoreError, Version};
 use crate::clock::UnixTime;
 
+/// The part of the room, one in so many, that is kept for marks; see [`Store::put`](super::Store::put).
+const KEPT: usize = 8;
+
 /// How much a table may hold. A new record beyond is refused, after those that have ended were removed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Bounds {
@@ -15,6 +18,14 @@ pub(crate) struct Bounds {
     pub(crate) records: usize,
     /// The most bytes, by [`cost`].
     pub(crate) bytes: usize,
+}
+
+impl Bounds {
+    /// What is not kept for marks.
+    fn open(self) -> Self {
+        let open = |most: usize| most.saturating_sub(most / KEPT);
+        Self { records: open(self.records), bytes: open(self.bytes) }
+    }
 }
 
 /// A record, and when it ends.
@@ -117,11 +128,14 @@ impl Table {
     }
 
     fn has_room(&self, key: &str, entry: &Entry) -> bool {
-        let old = self.records.get(key);
+        let (old, new) = (self.records.get(key).map(|old| cost(key, old)), cost(key, entry));
+        if old.is_some_and(|old| new <= old) {
+            return true;
+        }
         let records = self.records.len().saturating_add(usize::from(old.is_none()));
-        let freed = old.map_or(0, |old| cost(key, old));
-        let bytes = self.bytes.saturating_add(cost(key, entry)).saturating_sub(freed);
-        records <= self.bounds.records && bytes <= self.bounds.bytes
+        let bytes = self.bytes.saturating_add(new).saturating_sub(old.unwrap_or(0));
+        let bounds = if entry.record.value.is_empty() { self.bounds } else { self.bounds.open() };
+        records <= bounds.records && bytes <= bounds.bytes
     }
 }
 

@@ -110,8 +110,9 @@ denials! {
         "the refresh token was used after it had been replaced, so there is a copy of it: all of its family are revoked now",
     RefreshHolder "refresh_holder" BAD_REQUEST "invalid_grant" Client
         "the refresh token is bound to a key, of which the proof is not",
-    RefreshEntry "refresh_entry" BAD_REQUEST "invalid_grant" Policy
-        "the refresh token came of an entry of issue.subjects that is there no more",
+    RefreshOrigin "refresh_origin" BAD_REQUEST "invalid_grant" Policy
+        "what the refresh token came from would not be taken now: the entry is gone or is for another issuer, or the API key \
+         is gone, has another secret, or is out of its time",
     DpopDisabled "dpop_disabled" BAD_REQUEST "invalid_request" Policy
         "the request has a DPoP proof, and the issuer takes none",
     TokenOversized "token_oversized" BAD_REQUEST "invalid_request" Client

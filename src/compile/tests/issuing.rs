@@ -243,7 +243,7 @@ fn what_an_issuer_says_is_what_it_is() {
     let labels = json!({"bearward.dev/use": "credentials"});
     let more = json!({
         "clients": clients, "subjects": subjects, "lifetime": "5m", "format": "Opaque", "dpop": "Require",
-        "refresh": {"lifetime": "1h", "grace": "0s"}, "algorithm": "EdDSA",
+        "refresh": {"lifetime": "1h", "grace": "5s"}, "algorithm": "EdDSA",
     });
     let mut stage = Stage::of([
         issuing("shop/shop", &more),
@@ -266,7 +266,7 @@ fn what_an_issuer_says_is_what_it_is() {
         r#"Some(["y", "z"]) ["team"] Some([])"#
     );
     assert_eq!((issuer.lifetime, issuer.format, issuer.dpop), (Duration::from_mins(5), Format::Opaque, Dpop::Require));
-    assert_eq!((issuer.refresh.lifetime, issuer.refresh.grace), (Duration::from_hours(1), Duration::ZERO));
+    assert_eq!((issuer.refresh.lifetime, issuer.refresh.grace), (Duration::from_hours(1), Duration::from_secs(5)));
     let selector = format!("SecretNotFound? {AT}.subjects[0].apiKeys.selector");
     assert_eq!(findings(&stage), [format!("KeysPending? {AT}.keysSecretRef"), selector]);
 }

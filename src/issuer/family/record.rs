@@ -9,8 +9,8 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::Bytes;
 use serde::{Deserialize, Deserializer, Serialize, Serializer};
 
-use super::token::{Presented, TokenSecret};
-use super::{Cause, Grant, RefreshFault, hash};
+use super::token::{FamilyId, Presented, TokenSecret};
+use super::{Cause, Grant, RefreshFault, Standing, hash};
 use crate::clock::UnixTime;
 use crate::jose::NoRandomness;
 
@@ -101,12 +101,19 @@ impl Family {
         serde_json::from_slice(value).ok().filter(|family: &Self| family.form == FORM)
     }
 
-    /// The record; `None` if it is too large. A family that could not be refreshed later does not begin.
+    /// The record; `None` if it is too large. The first has white space at its end for all that later ones may have more, so
+    /// that a family that could not be refreshed, or for which there would be no room, does not begin.
     pub(super) fn write(&self) -> Option<Bytes> {
-        let value = serde_json::to_vec(self).ok()?;
-        let is_first = self.previous.is_none() && self.revoked.is_none();
-        let limit = if is_first { MAX_RECORD.saturating_sub(GROWTH) } else { MAX_RECORD };
-        (value.len() <= limit).then(|| value.into())
+        let mut value = serde_json::to_vec(self).ok()?;
+        if self.previous.is_none() && self.revoked.is_none() {
+            value.resize(value.len().saturating_add(GROWTH), b' ');
+        }
+        (value.len() <= MAX_RECORD).then(|| value.into())
+    }
+
+    /// What the family is worth while it is good.
+    pub(super) fn standing(&self, family: FamilyId) -> Standing {
+        Standing { family, grant: self.grant.clone(), created: self.created(), ends: self.ends() }
     }
 
     /// When it began.

@@ -1,5 +1,6 @@
 //! Who is answered, who is refused, and when a family ends.
 
+mod roster;
 mod story;
 
 use std::sync::Arc;
@@ -10,13 +11,13 @@ use bytes::Bytes;
 use serde_json::{Map, json};
 
 use super::record::MAX_RECORD;
-use super::{Cause, Families, FamilyId, Grant, RefreshFault, Refreshed, Use};
+use super::{Cause, Credential, Families, FamilyId, Grant, Origin, Realm, RefreshFault, Refreshed, Use};
 use crate::clock::{Clock, ManualClock, UnixTime};
 use crate::issuer::revoked::{is_revoked, revoke_token};
 use crate::jose::checksum;
 use crate::store::{Answer, Memory, Record, Store, StoreError, Version};
 
-const ISSUER: &str = "https://gw.example.com/shop";
+const REALM: Realm<'_> = Realm { policy: "shop/issuer", issuer: "https://gw.example.com/shop" };
 const NOW: UnixTime = UnixTime::from_secs(1_000_000);
 const END: UnixTime = UnixTime::from_secs(1_100_000);
 const GRACE: Duration = Duration::from_secs(10);
@@ -25,7 +26,7 @@ fn grant() -> Grant {
     Grant {
         client: "batch".into(),
         subject: "corp|alice".into(),
-        entry: "corp".into(),
+        origins: vec![Origin { entry: "corp".into(), credential: Credential::of_issuer("https://idp.example.com") }],
         scopes: vec!["orders:read".into(), "orders:write".into()],
         audiences: vec!["orders".into()],
         claims: Map::new(),
@@ -36,6 +37,7 @@ fn grant() -> Grant {
 /// An issuer with its store and a clock.
 struct World {
     time: Arc<ManualClock>,
+    clock: Clock,
     store: Arc<dyn Store>,
     random: SystemRandom,
 }
@@ -43,17 +45,22 @@ struct World {
 impl World {
     fn new() -> Self {
         let time = Arc::new(ManualClock::new(NOW));
-        let store = Arc::new(Memory::new(Clock::manual(Arc::clone(&time))));
-        Self { time, store, random: SystemRandom::new() }
+        let clock = Clock::manual(Arc::clone(&time));
+        let store = Arc::new(Memory::new(clock.clone()));
+        Self { time, clock, store, random: SystemRandom::new() }
     }
 
     fn families(&self) -> Families<'_> {
-        let now = Clock::manual(Arc::clone(&self.time)).now();
-        Families { store: &*self.store, issuer: ISSUER, now, random: &self.random }
+        Families { store: &*self.store, realm: REALM, clock: &self.clock, random: &self.random }
     }
 
     async fn begin(&self, grant: Grant) -> String {
-        self.families().begin(grant, END).await.unwrap().1.expose().to_owned()
+        self.try_begin(grant).await.unwrap()
+    }
+
+    async fn try_begin(&self, grant: Grant) -> Result<String, RefreshFault> {
+        let drawn = self.families().draw(grant, END)?;
+        Ok(self.families().begin(drawn).await?.expose().to_owned())
     }
 
     /// What the client gets for a token.
@@ -161,9 +168,15 @@ async fn a_token_that_was_made_up_is_unknown_and_hurts_no_family() {
         assert!(!world.is_active(&made_up).await, "{what}");
         assert!(world.is_active(&text).await && world.is_active(&other).await, "{what}");
     }
-    let elsewhere = Families { issuer: "https://gw.example.com/other", ..world.families() };
     let asked = Use { text: &text, client: "batch", jkt: None, grace: GRACE };
-    assert_eq!(fault(elsewhere.refresh(asked, |_| Ok(())).await), Some(RefreshFault::Unknown), "another issuer");
+    for realm in [
+        Realm { issuer: "https://gw.example.com/other", ..REALM },
+        Realm { policy: "evil/issuer", ..REALM },
+        Realm { policy: "shop/issuerhttps", issuer: &REALM.issuer[5..] },
+    ] {
+        let elsewhere = Families { realm, ..world.families() };
+        assert_eq!(fault(elsewhere.refresh(asked, |_| Ok(())).await), Some(RefreshFault::Unknown), "{realm:?}");
+    }
 }
 
 #[tokio::test]
@@ -220,6 +233,19 @@ async fn the_previous_token_is_answered_with_the_same_for_as_long_as_the_grace_a
 }
 
 #[tokio::test]
+async fn the_grace_begins_with_the_write_and_a_store_that_is_slow_takes_nothing_of_it() {
+    let inner = World::new();
+    let store = Arc::new(Late { store: Arc::clone(&inner.store), time: Arc::clone(&inner.time) });
+    let world = World { store, ..inner };
+    let first = world.begin(grant()).await;
+    // Read after two seconds, and written then.
+    let second = world.refresh(&first).await.unwrap();
+    world.pass(GRACE.saturating_sub(Duration::from_millis(1)));
+    assert_eq!(world.refresh(&first).await.unwrap(), second, "asked in time, though read late");
+    assert_eq!(world.refresh(&first).await, Err(reuse(&first)));
+}
+
+#[tokio::test]
 async fn repeating_does_not_make_the_grace_longer() {
     let world = World::new();
     let first = world.begin(grant()).await;
@@ -256,7 +282,8 @@ async fn a_family_ends_for_all_its_tokens_at_once() {
     let first = world.begin(grant()).await;
     world.pass(Duration::from_secs(99_999));
     let second = world.refresh(&first).await.unwrap();
-    let late = Families { now: END, ..world.families() };
+    let clock = Clock::manual(Arc::new(ManualClock::new(END)));
+    let late = Families { clock: &clock, ..world.families() };
     let asked = Use { text: &second, client: "batch", jkt: None, grace: GRACE };
     assert_eq!(fault(late.refresh(asked, |_| Ok(())).await), Some(RefreshFault::Ended), "before the store forgets it");
     assert_eq!(late.look_up(&second).await, Ok(None));
@@ -273,13 +300,13 @@ async fn a_request_that_is_not_approved_costs_no_token() {
     let first = world.begin(grant()).await;
     let families = world.families();
     let asked = Use { text: &first, client: "batch", jkt: None, grace: GRACE };
-    let refused = families.refresh(asked, |grant| {
-        assert_eq!(*grant, super::tests::grant());
+    let refused = families.refresh(asked, |standing| {
+        assert_eq!((standing.family, &standing.grant, standing.ends), (family(&first), &grant(), END));
         Err::<(), _>(RefreshFault::Unreadable)
     });
     assert_eq!(fault(refused.await), Some(RefreshFault::Unreadable));
     assert!(world.is_active(&first).await);
-    let narrower = families.refresh(asked, |grant| Ok::<_, RefreshFault>(grant.scopes[0].clone())).await.unwrap();
+    let narrower = families.refresh(asked, |asked| Ok::<_, RefreshFault>(asked.grant.scopes[0].clone())).await.unwrap();
     assert_eq!(&*narrower.approved, "orders:read");
     assert_eq!(narrower.grant, grant(), "the family keeps what it was granted");
 }
@@ -342,16 +369,16 @@ async fn a_store_that_is_away_is_never_a_good_or_a_bad_token() {
     assert_eq!(away.families().revoke(&text, "batch").await, Err(expected.clone()));
     assert_eq!(away.families().look_up(&text).await, Err(expected.clone()));
     assert_eq!(away.families().stands(family(&text)).await, Err(expected.clone()));
-    assert_eq!(fault(away.families().begin(grant(), END).await), Some(expected));
-    assert!(is_revoked(&Away, ISSUER, "1").await.is_err());
-    assert!(revoke_token(&Away, ISSUER, "1", END).await.is_err());
+    assert_eq!(fault(away.try_begin(grant()).await), Some(expected));
+    assert!(is_revoked(&Away, REALM, "1").await.is_err());
+    assert!(revoke_token(&Away, REALM, "1", END).await.is_err());
 }
 
 #[tokio::test]
 async fn a_grant_that_is_too_large_or_a_record_of_another_form_is_said() {
     let world = World::new();
     let large = Grant { subject: "s".repeat(MAX_RECORD).into(), ..grant() };
-    let refused = fault(world.families().begin(large, END).await);
+    let refused = world.families().draw(large, END).err();
     assert_eq!(refused, Some(RefreshFault::Store(StoreError::TooLarge)));
 
     let text = world.begin(grant()).await;
@@ -360,7 +387,7 @@ async fn a_grant_that_is_too_large_or_a_record_of_another_form_is_said() {
     let mut version = record.version;
     let mut newer: serde_json::Value = serde_json::from_slice(&record.value).unwrap();
     newer["form"] = json!(2);
-    for value in [newer.to_string(), "{}".to_owned(), String::new()] {
+    for value in [newer.to_string(), "{}".to_owned(), " ".to_owned()] {
         version = world.store.put(&key, Bytes::from(value.clone()), Some(version), END).await.unwrap();
         assert_eq!(world.refresh(&text).await, Err(RefreshFault::Unreadable), "{value}");
         assert_eq!(world.families().look_up(&text).await, Err(RefreshFault::Unreadable), "{value}");
@@ -371,17 +398,21 @@ async fn a_grant_that_is_too_large_or_a_record_of_another_form_is_said() {
 async fn the_largest_grant_that_a_family_can_begin_with_can_be_refreshed_and_revoked() {
     let world = World::new();
     let mut largest = None;
+    let key = |text: &str| world.families().key(family(text));
     for length in (1_000..MAX_RECORD).rev() {
         let grant = Grant { subject: "s".repeat(length).into(), ..grant() };
-        if let Ok((_, token)) = world.families().begin(grant, END).await {
-            largest = Some((length, token.expose().to_owned()));
+        if let Ok(token) = world.try_begin(grant).await {
+            largest = Some((length, token));
             break;
         }
     }
     let (length, mut text) = largest.unwrap();
-    assert!(length > 1_300, "{length}");
+    assert!(length > 1_200, "{length}");
+    let first = world.store.get(&key(&text)).await.unwrap().unwrap().value.len();
     for _ in 0..3 {
         text = world.refresh(&text).await.unwrap();
+        let later = world.store.get(&key(&text)).await.unwrap().unwrap().value.len();
+        assert!(later <= first, "no refresh needs room: {later}");
     }
     assert_eq!(world.families().revoke(&text, "batch").await, Ok(true));
 }
@@ -420,14 +451,19 @@ async fn a_revoked_access_token_is_revoked_for_its_issuer_and_until_it_ends() {
     let world = World::new();
     let end = NOW.plus(Duration::from_mins(1));
     let store = &*world.store;
-    revoke_token(store, ISSUER, "1", end).await.unwrap();
-    revoke_token(store, ISSUER, "1", end).await.unwrap();
-    for (issuer, jti, expected) in [(ISSUER, "1", true), (ISSUER, "2", false), ("https://other.example", "1", false)] {
-        assert_eq!(is_revoked(store, issuer, jti).await, Ok(expected), "{issuer} {jti}");
+    revoke_token(store, REALM, "1", end).await.unwrap();
+    revoke_token(store, REALM, "1", end).await.unwrap();
+    let (issuer, policy) =
+        (Realm { issuer: "https://other.example", ..REALM }, Realm { policy: "evil/issuer", ..REALM });
+    for (realm, jti, expected) in [(REALM, "1", true), (REALM, "2", false), (issuer, "1", false), (policy, "1", false)]
+    {
+        assert_eq!(is_revoked(store, realm, jti).await, Ok(expected), "{realm:?} {jti}");
     }
-    assert_eq!(revoke_token(store, &"i".repeat(2_000), &"j".repeat(2_000), end).await, Ok(()), "of any length");
+    let (policy, issuer) = ("p".repeat(600), "i".repeat(2_000));
+    let long = Realm { policy: &policy, issuer: &issuer };
+    assert_eq!(revoke_token(store, long, &"j".repeat(2_000), end).await, Ok(()), "of any length");
     world.pass(Duration::from_mins(1));
-    assert_eq!(is_revoked(store, ISSUER, "1").await, Ok(false));
+    assert_eq!(is_revoked(store, REALM, "1").await, Ok(false));
 }
 
 /// A store that cannot be reached.
@@ -440,6 +476,29 @@ impl Store for Away {
 
     fn put<'a>(&'a self, _: &'a str, _: Bytes, _: Option<Version>, _: UnixTime) -> Answer<'a, Version> {
         Box::pin(std::future::ready(Err(StoreError::Unavailable("away".to_owned()))))
+    }
+}
+
+/// A store that takes two seconds to read.
+struct Late {
+    store: Arc<dyn Store>,
+    time: Arc<ManualClock>,
+}
+
+impl Store for Late {
+    fn get<'a>(&'a self, key: &'a str) -> Answer<'a, Option<Record>> {
+        self.time.advance(Duration::from_secs(2));
+        self.store.get(key)
+    }
+
+    fn put<'a>(
+        &'a self,
+        key: &'a str,
+        value: Bytes,
+        replaces: Option<Version>,
+        until: UnixTime,
+    ) -> Answer<'a, Version> {
+        self.store.put(key, value, replaces, until)
     }
 }
 

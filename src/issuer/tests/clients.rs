@@ -149,6 +149,25 @@ fn a_client_that_keeps_failing_waits_and_costs_no_other_client_anything() {
 }
 
 #[test]
+fn who_fails_is_told_the_same_whether_there_is_such_a_client_or_not() {
+    let server = Server::new();
+    let wrong = Server::new().secret;
+    let ask = |id: &str| {
+        let told = server.post(Endpoint::Token, &[("authorization", &basic(id, &wrong))], &[GRANT]);
+        (told.status, told.headers, told.body)
+    };
+    for round in 0..22 {
+        assert_eq!(ask("batch"), ask("nobody"), "{round}");
+        assert_eq!(ask("batch").0, if round < 10 { 401 } else { 429 }, "{round}");
+        let _ = ask("nobody");
+    }
+    let (status, ..) = ask("another");
+    assert_eq!(status, 401, "each id for itself");
+    let long = "x".repeat(10_000);
+    assert_eq!((0..21).map(|_| ask(&long).0).filter(|status| *status == 401).count(), 20);
+}
+
+#[test]
 fn a_client_that_asks_too_often_waits() {
     let server = Server::new();
     for _ in 0..500 {

@@ -184,12 +184,12 @@ fn a_signed_token_of_an_issuer_of_sealed_ones_is_for_those_behind_the_gateway() 
     let server = Server::with(Setup { format: Format::Opaque, ..Setup::default() });
     let first = server.exchange(&server.corp_token(json!({})), &[]);
     let sealed = first.text("access_token").to_owned();
-    let inside = server.issuer.keys.load().open(&sealed).unwrap();
+    let inside = server.opened(&sealed).unwrap();
     let spa = |token: &str| server.spa(&[GRANT, ("subject_token", token), ("subject_token_type", ACCESS_TOKEN)]);
     assert_eq!(spa(&inside).refusal(), (400, "invalid_request", "not_sealed"));
     assert_eq!(spa(&sealed).status, 200);
     let told = server.exchange(&inside, &[]);
-    let again = server.issuer.keys.load().open(told.text("access_token")).unwrap();
+    let again = server.opened(told.text("access_token")).unwrap();
     assert_eq!(claims_of(&again)["sub"], "corp|alice");
     let foreign = Server::with(Setup { format: Format::Opaque, ..Setup::default() });
     assert_eq!(foreign.exchange(&sealed, &[]).refusal(), (400, "invalid_request", "seal_unknown"));

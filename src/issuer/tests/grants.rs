@@ -90,7 +90,7 @@ fn an_opaque_token_is_sealed_and_has_the_same_inside() {
     let told = server.batch(&[GRANT]);
     let text = told.text("access_token");
     assert!(text.starts_with("bwt_"), "{text}");
-    let inside = server.issuer.keys.load().open(text).unwrap();
+    let inside = server.opened(text).unwrap();
     assert_eq!(super::server::claims_of(&inside)["sub"], "batch");
 }
 
@@ -216,7 +216,7 @@ fn a_family_is_worth_what_its_entry_is_worth_now() {
     // What is not taken any more goes on in no family. It costs no token, should that have been a mistake.
     let all = std::mem::take(&mut server.issuer.subjects);
     let told = refresh(&server, second.text("refresh_token"), &[]);
-    assert_eq!(told.refusal(), (400, "invalid_grant", "refresh_entry"));
+    assert_eq!(told.refusal(), (400, "invalid_grant", "refresh_origin"));
     server.issuer.subjects = all;
     assert_eq!(refresh(&server, second.text("refresh_token"), &[]).status, 200);
 }

@@ -15,7 +15,7 @@ use crate::finding::Code;
 use crate::issuer::{Answer, Authority, Parts, Request};
 use crate::jose::{
     Algorithm, ApiKeyRecord, ApiKeySet, ClientSecretRecord, Expectation, KeySet, NewApiKey, NewClientSecret, Profile,
-    SealKey, SigningKey, Terms,
+    SealKey, Sealed, SigningKey, Terms,
 };
 use crate::secret::Secret;
 use crate::snapshot::{
@@ -362,6 +362,12 @@ impl Server {
     /// The field by which a client shows the secret.
     pub(super) fn basic(&self, id: &str) -> String {
         basic(id, &self.secret)
+    }
+
+    /// What is inside a sealed token.
+    pub(super) fn opened(&self, sealed: &str) -> Option<String> {
+        let sealed = Sealed::decode(sealed)?;
+        self.issuer.keys.load().open(&sealed).map(|signed| signed.to_string())
     }
 
     /// A token of the issuer outside, with other claims where `edit` has some; null takes one away.

@@ -13,7 +13,7 @@ use crate::finding::Code;
 use crate::issuer::exchange::GRANT_TYPE;
 use crate::issuer::grants::JWT_BEARER;
 use crate::jose::{Algorithm, KeySet, SigningKey};
-use crate::snapshot::{AcceptedKeys, AsOf, Endpoint};
+use crate::snapshot::{AcceptedKeys, AsOf, Endpoint, Format};
 use crate::state::Replays;
 use crate::store::{Answer, Record, Store, StoreError, Version};
 use crate::telemetry::Denial;
@@ -101,6 +101,7 @@ fn every_denial_is_produced_by_a_test() {
         include_str!("forms.rs"),
         include_str!("grants.rs"),
         include_str!("inspection.rs"),
+        include_str!("refresh.rs"),
         include_str!("trouble.rs"),
     ]
     .concat();
@@ -164,6 +165,21 @@ fn keys_that_are_not_there_are_waited_for_once() {
 }
 
 #[test]
+fn a_sealed_token_that_cannot_be_opened_is_a_forgery() {
+    let server = Server::with(Setup { format: Format::Opaque, ..Setup::default() });
+    let given = server.exchange(&server.corp_token(json!({})), &[]);
+    let good = given.text("access_token");
+    for _ in 0..50 {
+        assert_eq!(server.exchange("bwt_AAAA", &[]).reason, "seal_unknown");
+    }
+    let limited = (429, "temporarily_unavailable", "source_limited");
+    assert_eq!(server.exchange("bwt_AAAA", &[]).refusal(), limited);
+    assert_eq!(server.exchange(good, &[]).refusal(), limited);
+    server.clock.advance(Duration::from_millis(100));
+    assert_eq!(server.exchange(good, &[]).status, 200);
+}
+
+#[test]
 fn a_source_of_forgeries_waits_before_another_signature_is_checked() {
     let server = Server::new();
     let good = server.corp_token(json!({}));
@@ -175,5 +191,8 @@ fn a_source_of_forgeries_waits_before_another_signature_is_checked() {
     let told = server.exchange(&good, &[]);
     assert_eq!(told.refusal(), (429, "temporarily_unavailable", "source_limited"));
     assert_eq!(server.exchange(&server.corp_token(json!({"aud": "x"})), &[]).reason, "aud_mismatch");
+    // As on routes: what no signature is needed for is said.
+    assert_eq!(server.exchange(&Server::new().corp_token(json!({})), &[]).reason, "unknown_kid");
+    assert_eq!(server.exchange("bwt_AAAA", &[]).reason, "source_limited");
     assert_eq!(server.batch(&[GRANT]).status, 200, "who needs none is not concerned");
 }

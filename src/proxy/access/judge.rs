@@ -10,7 +10,7 @@ use super::missing::{Missing, may_be_missing};
 use super::{Caller, Identity, Verdict};
 use crate::expr::{EvalError, Inputs, RequestInput, TokenInput};
 use crate::jose::{
-    ApiKey, Claims, KeySet, MAX_SEALED_BYTES, MAX_TOKEN_BYTES, Reason, SealKey, Token, TokenHash, Verified,
+    ApiKey, Claims, KeySet, MAX_SEALED_BYTES, MAX_TOKEN_BYTES, Reason, SealKey, Sealed, Token, TokenHash, Verified,
 };
 use crate::proxy::credential::Found;
 use crate::proxy::exchange::Exchange;
@@ -157,7 +157,8 @@ impl<'a> Judge<'a> {
     }
 
     /// A sealed token is one of our own: it is opened by the entry that takes those, and what is inside is judged as it would
-    /// be by itself. It is remembered by its outside, so that another use of it opens nothing.
+    /// be by itself. It is remembered by its outside, so that another use of it opens nothing. One that cannot be opened is a
+    /// forgery like one whose signature is wrong.
     fn verify_sealed(&mut self, policy: &Policy, exchange: &mut Exchange) -> Result<Accepted, Verdict> {
         if let Some(known) = self.recall(policy, exchange)? {
             return Ok(known);
@@ -165,10 +166,16 @@ impl<'a> Judge<'a> {
         if self.found.text.len() > MAX_SEALED_BYTES {
             return Err(Verdict::Token(Reason::TokenTooLarge));
         }
+        if !tokens_of(policy).any(|(_, jwt)| jwt.issued.is_some()) {
+            return Err(Verdict::NoEntry);
+        }
+        let source = Source::of(exchange.client);
+        self.check_source(source, exchange)?;
+        let sealed = Sealed::decode(self.found.text);
         let mut refused = Verdict::NoEntry;
         for (entry, jwt) in tokens_of(policy) {
             let Some(cell) = &jwt.issued else { continue };
-            if let Some(signed) = cell.load().open(self.found.text) {
+            if let Some(signed) = sealed.as_ref().and_then(|sealed| cell.load().open(sealed)) {
                 let token = Token::parse(&signed).map_err(Verdict::Token)?;
                 let cached = self.verify_new(jwt, token, exchange)?;
                 return Ok(Accepted { identity: Identity::Token(cached), entry });
@@ -181,7 +188,20 @@ impl<'a> Judge<'a> {
                 }
             });
         }
+        if matches!(refused, Verdict::Token(Reason::SealUnknown)) {
+            self.worker.failing_sources().failed(source, exchange.started());
+        }
         Err(refused)
+    }
+
+    /// Whether forgeries of this source are still looked at.
+    fn check_source(&self, source: Source, exchange: &Exchange) -> Result<(), Verdict> {
+        let wait = self.worker.failing_sources().wait(source, exchange.started());
+        if wait == Duration::ZERO {
+            return Ok(());
+        }
+        self.worker.counters().event(Event::SignatureLimited);
+        Err(Verdict::Limited(wait))
     }
 
     /// A token that was verified before under the keys of now. Its times and audience are checked again.
@@ -223,13 +243,11 @@ impl<'a> Judge<'a> {
         let issued = Issued::of(&token, now);
         let refuse = |reason| refuse(entry, issued, as_of, reason);
         let source = Source::of(exchange.client);
-        let wait = self.worker.failing_sources().wait(source, exchange.started());
-        if wait > Duration::ZERO {
+        if self.worker.failing_sources().wait(source, exchange.started()) > Duration::ZERO {
             // Only the signature is not checked.
             expectation.check(&token, now).map_err(Verdict::Token)?;
             keys.select(&token, expectation).map_err(refuse)?;
-            self.worker.counters().event(Event::SignatureLimited);
-            return Err(Verdict::Limited(wait));
+            self.check_source(source, exchange)?;
         }
         match expectation.verify(token, keys, now) {
             Ok(claims) => Ok(self.remember(entry, keys, claims)),

@@ -226,3 +226,18 @@ fn an_open_rule_passes_no_sealed_token_on() {
         assert_eq!(forwarded.unwrap().field("authorization").is_some(), stays, "{field}");
     }
 }
+
+#[test]
+fn a_source_of_sealed_forgeries_waits_before_another_one_is_opened() {
+    let own = Own::new();
+    let mut guarded = Guarded::new(own.access(Format::Opaque, Credential::Strip));
+    let known = own.sealed(&own.issuer.token());
+    assert_eq!(guarded.bearer(&known).status(), 200);
+    for _ in 0..50 {
+        assert_eq!(guarded.bearer("bwt_AAAA").status(), 401);
+    }
+    assert_eq!(guarded.bearer("bwt_AAAA").status(), 429);
+    assert_eq!(guarded.bearer(&own.sealed(&own.issuer.token())).status(), 429);
+    assert_eq!(guarded.bearer(&known).status(), 200, "one that is known is not opened");
+    assert!(guarded.gateway.metrics().contains("bearward_signature_checks_limited_total 2\n"));
+}
