@@ -23,7 +23,7 @@ use crate::jose::{Algorithm, KeySet, SealKey, SigningKey, SigningKeyError};
 use crate::resources::SigningKeyState;
 use crate::rotation::{Ring, RingKey, Schedule};
 use crate::secret::Secret;
-use crate::snapshot::{IssuerKeys, Signer};
+use crate::snapshot::{Format, IssuerKeys, Signer};
 
 /// The type of the Secret that bearward keeps keys in.
 pub(super) const TYPE: &str = "bearward.dev/signing-keys";
@@ -96,7 +96,14 @@ pub(super) fn last_good(before: &IssuerKeys, code: Code) -> IssuerKeys {
 }
 
 /// Reads the Secret that the controller writes.
-pub(super) fn of_ring(secret: &core::Secret, name: &str, issuer: &str, schedule: &Schedule) -> Result<Read, Problem> {
+///
+/// A seal that is missing is a problem where tokens are sealed alone: what else was signed needs none.
+pub(super) fn of_ring(
+    secret: &core::Secret,
+    name: &str,
+    (issuer, format): (&str, Format),
+    schedule: &Schedule,
+) -> Result<Read, Problem> {
     if secret.kind != TYPE {
         let cause = format!("the Secret {name} is of another type than {TYPE}, so it is none that bearward has made");
         return Err(Problem::new(Code::InvalidSecret, cause, "Name another Secret, which need not exist."));
@@ -119,7 +126,8 @@ pub(super) fn of_ring(secret: &core::Secret, name: &str, issuer: &str, schedule:
     for key in ring.published() {
         match seal(secret, name, key) {
             Ok(seal) => openers.push((key.kid.clone(), Arc::new(seal))),
-            Err(problem) => problems.push(problem),
+            Err(problem) if format == Format::Opaque => problems.push(problem),
+            Err(_) => {}
         }
     }
     let signer = signer(secret, name, &ring, &openers);
