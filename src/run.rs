@@ -29,6 +29,7 @@ mod tell;
 
 use std::io;
 use std::sync::Arc;
+use std::time::Duration;
 
 use arc_swap::ArcSwap;
 use tokio::sync::{mpsc, watch};
@@ -57,12 +58,15 @@ pub use gateway::Gateway;
 use intake::Intake;
 pub use objects::Objects;
 use outbound::{Outbound, Wants};
-use publish::{First, Outlets, Publisher};
+use publish::{First, Outlets, Policy, Publisher};
 use sockets::Sockets;
 use tell::Teller;
 
 /// Updates that wait to be compiled. A source that is faster waits.
 const UPDATES: usize = 4_096;
+
+/// How long the first request waits for signing keys that this process keeps itself: a few reads and writes of files.
+const KEYS_PATIENCE: Duration = Duration::from_secs(5);
 
 /// What a gateway takes from outside of the program.
 pub struct Parts {
@@ -110,6 +114,8 @@ pub async fn start(mut settings: Settings, parts: Parts) -> Result<Gateway, Star
         First::Unguarded(findings) => return Err(StartError::Unguarded { findings: findings.clone() }),
         First::Awaited | First::Served(_) => {}
     }
+    // Else the first requests after a restart would be told that there is nothing to sign or verify with.
+    let _ = clock.timeout(KEYS_PATIENCE, first.wait_for(|first| !first.awaits_signing_keys())).await;
     proxy.listen(sockets.http);
     tracing::info!(http = %addresses.http, probes = %addresses.probes, admin = %addresses.admin, "gateway started");
     Ok(Gateway {
@@ -226,9 +232,9 @@ impl Controls<'_> {
             first,
             teller: Teller::new(findings),
         };
-        let unguarded = objects.unguarded();
+        let policy = Policy { unguarded: objects.unguarded(), keeps_signing_keys: objects.are_the_operators_own() };
         let listing = objects.start(&settings.installation.class, tasks, seed, clock, sender);
-        let publisher = Publisher::new(compiler, outlets, clock.clone(), unguarded);
+        let publisher = Publisher::new(compiler, outlets, clock.clone(), policy);
         tasks.spawn("publish", publisher.run(Intake::new(updates, clock.clone()), listing.finished()));
 
         let reports = operator.as_ref().map(Operator::reports);

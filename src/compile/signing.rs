@@ -24,7 +24,7 @@ use crate::jose::{Algorithm, DerForm, KeySet, SealKey, SigningKey, SigningKeyErr
 use crate::resources::SigningKeyState;
 use crate::rotation::{Doubt, Keyring, LEEWAY, PUSH, RingKey, SECRET_TYPE, SKEW, Schedule};
 use crate::secret::Secret;
-use crate::snapshot::{IssuerKeys, Signer};
+use crate::snapshot::{Format, IssuerKeys, Signer};
 
 /// What was read.
 pub(super) struct Read {
@@ -96,7 +96,14 @@ pub(super) fn last_good(before: &IssuerKeys, code: Code) -> IssuerKeys {
 
 /// Reads the Secret that the controller writes. What can be published is, whatever is wrong with private halves; and by
 /// the same judgement the controller replaces a key that cannot sign.
-pub(super) fn of_ring(secret: &core::Secret, name: &str, issuer: &str, schedule: &Schedule) -> Result<Read, Problem> {
+///
+/// A seal that is missing is a problem where tokens are sealed alone: what else was signed needs none.
+pub(super) fn of_ring(
+    secret: &core::Secret,
+    name: &str,
+    (issuer, format): (&str, Format),
+    schedule: &Schedule,
+) -> Result<Read, Problem> {
     if secret.kind != SECRET_TYPE {
         let cause =
             format!("the Secret {name} is of another type than {SECRET_TYPE}, so it is none that bearward has made");
@@ -120,6 +127,7 @@ pub(super) fn of_ring(secret: &core::Secret, name: &str, issuer: &str, schedule:
     // Why nothing signs is said where it is found that nothing does.
     for doubt in keyring.doubts().into_iter().filter(|doubt| doubt.of_half().is_none_or(|kid| Some(kid) != signs)) {
         let place = match &doubt {
+            Doubt::Seal(_) if format == Format::Jwt => continue,
             Doubt::Unknown(_) => &mut warnings,
             Doubt::NoHalf(_) | Doubt::Half { .. } | Doubt::OtherHalf(_) | Doubt::Seal(_) => &mut problems,
         };

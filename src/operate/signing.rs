@@ -144,9 +144,14 @@ impl<K: Keep> Rotator<K> {
         let now = self.parts.clock.tick();
         let mut due = Vec::new();
         for (policy, plan) in plans.iter() {
-            let progress = self.progress.remove(policy);
-            let progress =
-                progress.unwrap_or_else(|| Progress::new(Backoff::new(Pace::default(), self.jitter.split())));
+            let (known, moved) = match self.progress.remove(policy) {
+                Some(known) if known.is_of_another_place(plan) => (None, Some(known)),
+                known => (known, None),
+            };
+            if let Some(moved) = moved {
+                self.withdraw(moved).await;
+            }
+            let progress = known.unwrap_or_else(|| Progress::new(Backoff::new(Pace::default(), self.jitter.split())));
             if progress.is_due(plan, &heard, now) {
                 due.push((policy.clone(), Arc::clone(plan), progress));
             } else {
@@ -172,11 +177,18 @@ impl<K: Keep> Rotator<K> {
         let gone: Vec<ObjectKey> =
             self.progress.keys().filter(|policy| !plans.contains_key(*policy)).cloned().collect();
         for policy in gone {
-            let offered = self.progress.remove(&policy).and_then(Progress::into_place);
-            if let Some(place) = offered {
-                let _ = self.parts.updates.send(Update::Withdraw { scope: Scope::File(place) }).await;
+            if let Some(progress) = self.progress.remove(&policy) {
+                self.withdraw(progress).await;
             }
             self.report(&policy, Vec::new()).await;
+        }
+    }
+
+    /// Takes back what was handed over as an object.
+    async fn withdraw(&self, progress: Progress) {
+        if let Some(place) = progress.into_place() {
+            // Nobody compiles any more: the process ends.
+            let _ = self.parts.updates.send(Update::Withdraw { scope: Scope::File(place) }).await;
         }
     }
 
@@ -241,14 +253,15 @@ impl<K: Keep> Rotator<K> {
             let what = format!("the Secret {} holds the keys of another issuer, {issuer}", plan.secret.name);
             return Err(NotTaken::Place(Trouble::Unusable(what)));
         }
-        if let Some(keyring) = &found {
-            self.offer(plan, keyring, progress).await;
-        }
         let now = self.parts.clock.now();
         let last = self.last(plan, found.is_some(), progress).await?.filter(|last| *last.issuer == *plan.issuer);
         let found_ring = found.as_ref().map(|keyring| keyring.ring().clone());
         let keyring = settle(plan, found, last.as_ref(), now);
         let is_reconciled = found_ring.as_ref() != Some(keyring.ring()) && !keyring.ring().keys.is_empty();
+        if !is_reconciled && found_ring.is_some() {
+            // Of an old copy nothing is handed over: a key that had retired would sign until it is mended.
+            self.offer(plan, &keyring, progress).await;
+        }
         if is_reconciled {
             let at = Some(self.parts.clock.tick());
             if found_ring.is_some() {

@@ -39,6 +39,16 @@ pub(super) enum First {
     Served(BTreeSet<ReportKey>),
 }
 
+impl First {
+    /// Whether it is served, and signing keys of it are not.
+    pub(super) fn awaits_signing_keys(&self) -> bool {
+        match self {
+            Self::Served(awaited) => awaited.iter().any(|key| matches!(key, ReportKey::Signing(_))),
+            Self::Awaited | Self::Unguarded(_) => false,
+        }
+    }
+}
+
 /// Where the outcome of a compile goes.
 pub(super) struct Outlets {
     pub(super) snapshot: Arc<ArcSwap<Snapshot>>,
@@ -61,7 +71,17 @@ pub(super) struct Publisher {
     wanted: Option<Arc<Wanted>>,
     /// Sources that have answered, well or not, since the start; only until those of the first snapshot all have.
     answered: BTreeSet<ReportKey>,
-    unguarded: Unguarded,
+    /// Signing keys that are awaited and have been handed over, but are not published yet.
+    handed_over: Vec<ReportKey>,
+    policy: Policy,
+}
+
+/// What differs between files and a cluster.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) struct Policy {
+    pub(super) unguarded: Unguarded,
+    /// Whether this process keeps the signing keys itself, so that those of the first snapshot come right after it.
+    pub(super) keeps_signing_keys: bool,
 }
 
 /// What is done where a file, or an `ApiRoute` in it, does not say what it guards, and has never been served.
@@ -75,20 +95,32 @@ pub(super) enum Unguarded {
 
 impl Take for Publisher {
     fn take(&mut self, update: Update) {
-        if let Update::Report { key, .. } = &update {
-            self.answer(key);
+        match &update {
+            // The keys came before it, but as an object, which is in force only when it is published.
+            Update::Report { key: key @ ReportKey::Signing(_), .. } if self.is_awaited(key) => {
+                self.handed_over.push(key.clone());
+            }
+            Update::Report { key, .. } => self.answer(key),
+            Update::Replace { .. }
+            | Update::Apply { .. }
+            | Update::Remove { .. }
+            | Update::Withdraw { .. }
+            | Update::Version { .. }
+            | Update::Together(_)
+            | Update::Forbid { .. } => {}
         }
         self.compiler.apply(update);
     }
 
     fn is_urgent(&self) -> bool {
-        self.compiler.is_urgent()
+        self.compiler.is_urgent() || !self.handed_over.is_empty()
     }
 }
 
 impl Publisher {
-    pub(super) fn new(compiler: Compiler, outlets: Outlets, clock: Clock, unguarded: Unguarded) -> Self {
-        Self { compiler, outlets, clock, wanted: None, answered: BTreeSet::new(), unguarded }
+    pub(super) fn new(compiler: Compiler, outlets: Outlets, clock: Clock, policy: Policy) -> Self {
+        let (answered, handed_over) = (BTreeSet::new(), Vec::new());
+        Self { compiler, outlets, clock, wanted: None, answered, handed_over, policy }
     }
 
     /// Publishes for the first time when `listed` is over, then whenever something comes.
@@ -144,13 +176,16 @@ impl Publisher {
         }
         self.outlets.board.publish(verdicts, versions);
         self.plan(&plans);
-        self.serve_first(&wanted);
+        self.serve_first(&wanted, &plans);
+        for key in std::mem::take(&mut self.handed_over) {
+            self.answer(&key);
+        }
         tracing::debug!(id = id.0, took_us = took.as_micros(), units = work.units, "snapshot published");
     }
 
     /// Whether the first snapshot is not to be served. What keeps it from that is left to whoever started us to say.
     fn is_stopped_by(&self, compiled: &Compiled) -> bool {
-        if self.unguarded == Unguarded::Serve || *self.outlets.first.borrow() != First::Awaited {
+        if self.policy.unguarded == Unguarded::Serve || *self.outlets.first.borrow() != First::Awaited {
             return false;
         }
         let verdicts = compiled.verdicts.iter().filter_map(|(_, verdict)| verdict.as_ref());
@@ -184,18 +219,25 @@ impl Publisher {
 
     /// The first snapshot's sources are waited for; those of later ones are not, since a new issuer that is away must not
     /// take a replica out that serves all others.
-    fn serve_first(&mut self, wanted: &Wanted) {
+    fn serve_first(&mut self, wanted: &Wanted, plans: &Plans) {
         let answered = &self.answered;
+        let keeps_signing_keys = self.policy.keeps_signing_keys;
         self.outlets.first.send_if_modified(|first| {
             if *first != First::Awaited {
                 return false;
             }
             let keys = wanted.keys.iter().map(|(source, _)| ReportKey::Keys(source.clone()));
             let names = wanted.names.iter().map(|(name, _)| ReportKey::Name(name.clone()));
-            *first = First::Served(keys.chain(names).filter(|key| !answered.contains(key)).collect());
+            let signing = plans.keys().filter(|_| keeps_signing_keys).cloned().map(ReportKey::Signing);
+            let sources = keys.chain(names).chain(signing);
+            *first = First::Served(sources.filter(|key| !answered.contains(key)).collect());
             true
         });
         self.answered = BTreeSet::new();
+    }
+
+    fn is_awaited(&self, key: &ReportKey) -> bool {
+        matches!(&*self.outlets.first.borrow(), First::Served(awaited) if awaited.contains(key))
     }
 
     fn answer(&mut self, key: &ReportKey) {

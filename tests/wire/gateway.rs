@@ -2,7 +2,7 @@
 
 use std::net::SocketAddr;
 use std::os::unix::fs::PermissionsExt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -43,7 +43,34 @@ impl Rig {
     pub(crate) async fn start(yaml: &str, flags: &[&str]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         write(&folder, "config.yaml", yaml);
-        Self::open(folder, "config.yaml", flags).await
+        Self::open(folder, "config.yaml", flags, START).await
+    }
+
+    /// The same with a folder for what outlives a process, which is [`Rig::state`].
+    pub(crate) async fn serve_with_state(yaml: &str) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write(&folder, "config.yaml", yaml);
+        Self::open_with_state(folder, START).await
+    }
+
+    async fn open_with_state(folder: TempDir, now: UnixTime) -> Self {
+        let state = folder.path().join("state");
+        let rig = Self::open(folder, "config.yaml", &["--state", state.to_str().unwrap()], now).await;
+        within(rig.gateway.ready()).await;
+        rig
+    }
+
+    /// Ends the gateway in order, and has another one begin with the same files, of which `meanwhile` may change some.
+    pub(crate) async fn restart_with_state(self, meanwhile: impl FnOnce(&Path)) -> Self {
+        let Self { clock, gateway, folder } = self;
+        within(Box::pin(gateway.drain())).await;
+        meanwhile(&folder.path().join("state"));
+        Self::open_with_state(folder, Clock::manual(clock).now()).await
+    }
+
+    /// The folder for what outlives the process.
+    pub(crate) fn state(&self) -> PathBuf {
+        self.path("state")
     }
 
     /// Serves a folder of these files, by name and text, and is ready.
@@ -57,13 +84,13 @@ impl Rig {
 
     /// Serves what is at a path of the folder, and is ready.
     pub(crate) async fn serve_at(folder: TempDir, name: &str) -> Self {
-        let rig = Self::open(folder, name, &[]).await;
+        let rig = Self::open(folder, name, &[], START).await;
         within(rig.gateway.ready()).await;
         rig
     }
 
     /// Serves what is at a path of the folder, ready or not.
-    async fn open(folder: TempDir, name: &str, flags: &[&str]) -> Self {
+    async fn open(folder: TempDir, name: &str, flags: &[&str], now: UnixTime) -> Self {
         let path = folder.path().join(name);
         let log = folder.path().join("access.log");
         let mut line = vec!["bearward", "serve", path.to_str().unwrap(), "--access-log", log.to_str().unwrap()];
@@ -71,7 +98,7 @@ impl Rig {
         line.extend(usual.chunks(2).filter(|pair| !flags.contains(&pair[0])).flatten());
         line.extend(flags);
         let Ok(Command::Serve { files, settings }) = cli::parse(line) else { panic!("the command line is refused") };
-        let clock = Arc::new(ManualClock::new(START));
+        let clock = Arc::new(ManualClock::new(now));
         let parts = Parts {
             clock: Clock::manual(Arc::clone(&clock)),
             seed: 1,
@@ -154,7 +181,13 @@ impl Rig {
         .await
     }
 
-    async fn shown(&self) -> serde_json::Value {
+    /// What time it is.
+    pub(crate) fn now(&self) -> UnixTime {
+        Clock::manual(Arc::clone(&self.clock)).now()
+    }
+
+    /// What operators see.
+    pub(crate) async fn shown(&self) -> serde_json::Value {
         let shown = get(self.gateway.admin(), "localhost", "/snapshot", "").await;
         serde_json::from_slice(&shown.body).unwrap()
     }

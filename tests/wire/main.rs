@@ -26,6 +26,7 @@ mod gateway;
 mod header;
 mod hygiene;
 mod issuer;
+mod issuing;
 mod key_sets;
 mod kit;
 mod lifecycle;

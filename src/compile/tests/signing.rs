@@ -130,15 +130,19 @@ fn a_secret_that_is_broken_stops_what_signs_and_not_what_verifies() {
         stage.compile();
         assert_eq!((signs(&entry), findings(&stage)), (active.clone(), vec![]), "{name}");
     }
-    // A seal that is missing costs the opaque tokens of its key, and the signer only where it is the signer's.
+    // A seal that is missing costs the opaque tokens of its key, where there are such, and the signer only where it is the
+    // signer's.
+    let warning = format!("InvalidSecret? {AT}.keysSecretRef");
     for (kid, code) in [(keys.pending(), None), (active.clone(), Some("SigningKeyUnusable"))] {
-        let mut stage = Stage::of([
-            issuing("shop/shop", &json!({})),
-            guarded(),
-            with(&|data| drop(data.remove(&format!("{kid}.seal")))),
-        ]);
-        assert_eq!(signs(&own(&mut stage)), code.map_or(active.clone(), str::to_owned));
-        assert!(findings(&stage).contains(&format!("InvalidSecret {AT}.keysSecretRef")));
+        for (format, is_warned) in [("Jwt", false), ("Opaque", true)] {
+            let mut stage = Stage::of([
+                issuing("shop/shop", &json!({ "format": format })),
+                guarded(),
+                with(&|data| drop(data.remove(&format!("{kid}.seal")))),
+            ]);
+            assert_eq!(signs(&own(&mut stage)), code.map_or(active.clone(), str::to_owned), "{format}");
+            assert_eq!(findings(&stage).contains(&warning), is_warned, "{format}: {:?}", findings(&stage));
+        }
     }
 }
 

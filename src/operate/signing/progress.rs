@@ -99,6 +99,11 @@ impl Progress {
         is_planned || is_told || self.due.is_none_or(|due| due <= now)
     }
 
+    /// Whether the keys are kept elsewhere than at the last look: those are other keys, of which nothing is known.
+    pub(super) fn is_of_another_place(&self, plan: &Plan) -> bool {
+        self.plan.as_ref().is_some_and(|known| known.secret != plan.secret)
+    }
+
     /// A look has begun.
     pub(super) fn looked(&mut self, plan: &Arc<Plan>, heard: &Heard) {
         self.plan = Some(Arc::clone(plan));
