@@ -25,8 +25,8 @@ unit: ## tests that need nothing but loopback
 	@echo '== tests: one module at a time, the whole binary over sockets, files kept honest, vectors, structure'
 	$(CARGO) test --locked --lib --bins --test golden --test tree --test vectors --test wire
 
-peers: ## tests through a real nginx and a real Node, which Debian brings if they are absent
-	@echo '== requests that two servers might read in two ways, through a real nginx and a real Node'
+peers: ## tests with real nginx, Node and OAuth libraries, which are brought if they are absent
+	@echo '== requests that two servers might read in two ways; OAuth libraries, through three rotations (three minutes)'
 	tests/peers/tools.sh
 	$(CARGO) test --locked --test peers
 

@@ -61,7 +61,7 @@ impl Issuer {
             "/.well-known/openid-configuration" | "/.well-known/oauth-authorization-server" => reply(&json!({
                 "issuer": self.url,
                 "jwks_uri": format!("{}/keys", self.url),
-                "response_types_supported": [],
+                "response_types_supported": ["none"],
                 "subject_types_supported": ["public"],
                 "id_token_signing_alg_values_supported": [self.key.algorithm().as_str()],
             })),

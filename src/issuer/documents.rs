@@ -42,8 +42,10 @@ pub(super) fn metadata(issuer: &Issuer, request: &Request<'_>) -> Answer {
         "introspection_endpoint": issuer.url_of("introspect"),
         "revocation_endpoint": issuer.url_of("revoke"),
         "grant_types_supported": grant_types(issuer),
-        // RFC 8414 requires the member; there is no authorization endpoint, and so no response type.
-        "response_types_supported": [],
+        // There is no authorization endpoint, and so no response type. But RFC 8414, section 2, requires the member, its
+        // section 3.2 forbids a list without elements, and some clients refuse one: this is the type that gives nothing
+        // (OAuth 2.0 Multiple Response Type Encoding Practices, section 4).
+        "response_types_supported": ["none"],
         "scopes_supported": scopes(issuer),
         "token_endpoint_auth_methods_supported": METHODS,
         "token_endpoint_auth_signing_alg_values_supported": asymmetric(),

@@ -17,8 +17,9 @@ use super::times::Times;
 use super::{Algorithm, Family, KeySet, Reason, Token};
 use crate::clock::UnixTime;
 
-/// How long an assertion may live. RFC 7523 leaves it open; a client makes one for each request.
-const MAX_LIFETIME: Duration = Duration::from_mins(5);
+/// How long after it was made an assertion is taken, whatever it says itself. RFC 7523 leaves it open; a client makes one for
+/// each request, and some libraries let each live for an hour.
+const MAX_AGE: Duration = Duration::from_mins(5);
 
 /// By how much a client's clock may differ from ours.
 const LEEWAY: Duration = Duration::from_secs(30);
@@ -49,7 +50,8 @@ pub struct Assertion {
 impl Assertion {
     /// Makes the checks of RFC 7523, section 3, cheap ones first, and verifies the signature by the client's keys.
     ///
-    /// Stricter: an assertion lives for five minutes at most and has a `jti`; every audience that it names is ours, since
+    /// Stricter: an assertion is taken for five minutes after it was made at most, and one that does not say when it was made
+    /// lives no longer than that; it has a `jti`; every audience that it names is ours, since
     /// one that is good elsewhere too can be used here by whoever got it there; algorithms are asymmetric; a header that
     /// brings a key, or says where to fetch one, is refused.
     pub fn verify(token: &Token<'_>, terms: &AssertionTerms<'_>, keys: &KeySet, now: UnixTime) -> Result<Self, Reason> {
@@ -60,7 +62,7 @@ impl Assertion {
         check_names(token, terms.client)?;
         check_audience(token.claim("aud"), terms.audiences)?;
         let times = Times::read(&token.claims)?;
-        check_times(&times, now)?;
+        let until = check_times(&times, now)?;
         let id = id(token)?;
         let key = keys.choose(token, &Algorithm::ALL)?;
         key.verify(token.algorithm(), token.signed().as_bytes(), token.signature())?;
@@ -69,8 +71,8 @@ impl Assertion {
         }
         Ok(Self {
             key: replay_key(terms.client, id),
-            issued: times.issued_at.unwrap_or_else(|| times.expires.minus(MAX_LIFETIME)),
-            until: times.expires.plus(LEEWAY),
+            issued: times.issued_at.unwrap_or_else(|| times.expires.minus(MAX_AGE)),
+            until,
         })
     }
 }
@@ -109,9 +111,11 @@ fn check_audience(audience: Option<&Value>, ours: &[&str]) -> Result<(), Reason>
     if fits { Ok(()) } else { Err(Reason::AudMismatch) }
 }
 
-/// RFC 7523, section 3, items 4 to 6.
-fn check_times(times: &Times, now: UnixTime) -> Result<(), Reason> {
-    if now >= times.expires.plus(LEEWAY) {
+/// RFC 7523, section 3, items 4 to 6. From when on it is refused for its age.
+fn check_times(times: &Times, now: UnixTime) -> Result<UnixTime, Reason> {
+    let oldest = times.issued_at.map_or(times.expires, |issued| issued.plus(MAX_AGE));
+    let until = times.expires.min(oldest).plus(LEEWAY);
+    if now >= until {
         return Err(Reason::Expired);
     }
     if times.not_before.is_some_and(|not_before| not_before > now.plus(LEEWAY)) {
@@ -120,9 +124,9 @@ fn check_times(times: &Times, now: UnixTime) -> Result<(), Reason> {
     if times.issued_at.is_some_and(|issued| issued > now.plus(LEEWAY)) {
         return Err(Reason::IatFuture);
     }
-    let longest = MAX_LIFETIME.saturating_add(LEEWAY);
-    let outlives = |from: UnixTime| times.expires.since(from) > longest;
-    if outlives(now) || times.issued_at.is_some_and(outlives) { Err(Reason::LifetimeTooLong) } else { Ok(()) }
+    // Of an age that nobody knows there is the end alone.
+    let is_too_long = times.issued_at.is_none() && times.expires.since(now) > MAX_AGE.saturating_add(LEEWAY);
+    if is_too_long { Err(Reason::LifetimeTooLong) } else { Ok(until) }
 }
 
 fn id<'t>(token: &'t Token<'_>) -> Result<&'t str, Reason> {

@@ -22,6 +22,10 @@ pub(crate) const GUARDED: &str = "guarded";
 /// The header by which the upstream is told who asks.
 pub(crate) const IDENTITY: &str = "x-subject";
 
+/// The names of its files.
+const CONFIG: &str = "config.yaml";
+const LOG: &str = "access.log";
+
 const START: UnixTime = UnixTime::from_secs(1_800_000_000);
 const ISSUER: &str = "https://issuer.example.com/";
 
@@ -55,21 +59,9 @@ impl Gateway {
     pub(crate) async fn start(upstream: SocketAddr) -> Self {
         let key = SigningKey::generate(Algorithm::ES256).unwrap();
         let folder = tempfile::tempdir().unwrap();
-        let [config, log] = ["config.yaml", "access.log"].map(|name| folder.path().join(name));
-        std::fs::write(&config, yaml(upstream, &key)).unwrap();
-        std::fs::set_permissions(&config, std::fs::Permissions::from_mode(0o600)).unwrap();
-        let mut line = vec!["bearward", "serve", config.to_str().unwrap(), "--access-log", log.to_str().unwrap()];
-        line.extend(["--http", "127.0.0.1:0", "--probes", "127.0.0.1:0", "--admin", "127.0.0.1:0", "--threads", "1"]);
-        let Ok(Command::Serve { files, settings }) = cli::parse(line) else { panic!("the command line is refused") };
-        let parts = Parts {
-            clock: Clock::manual(Arc::new(ManualClock::new(START))),
-            seed: 1,
-            fingerprints: FingerprintKey::new(&Secret::new(vec![1; 32])),
-            resolver: Arc::new(FixedNames::new()),
-            objects: Objects::Files(files),
-        };
-        let running = within(Box::pin(run::start(settings, parts))).await.unwrap();
-        within(running.ready()).await;
+        write(&folder, &yaml(upstream, &key));
+        let clock = Clock::manual(Arc::new(ManualClock::new(START)));
+        let running = launch(&folder, clock, &["--threads", "1"]).await;
         Self { running, folder, token: token(&key) }
     }
 
@@ -79,10 +71,42 @@ impl Gateway {
 
     /// Ends it in order: its connections have ended then, and all requests are in its log.
     pub(crate) async fn end(self) -> Vec<Line> {
-        within(Box::pin(self.running.drain())).await;
-        let log = std::fs::read_to_string(self.folder.path().join("access.log")).unwrap();
-        log.lines().map(read).collect()
+        end(self.running, &self.folder).await
     }
+}
+
+/// Puts the resources in place, or in the place of those that were there.
+pub(crate) fn write(folder: &TempDir, yaml: &str) {
+    let [config, new] = [CONFIG, "config.new"].map(|name| folder.path().join(name));
+    std::fs::write(&new, yaml).unwrap();
+    std::fs::set_permissions(&new, std::fs::Permissions::from_mode(0o600)).unwrap();
+    std::fs::rename(new, config).unwrap();
+}
+
+/// Starts a gateway with the resources in this folder, on ports that are free.
+pub(crate) async fn launch(folder: &TempDir, clock: Clock, flags: &[&str]) -> run::Gateway {
+    let [config, log] = [CONFIG, LOG].map(|name| folder.path().join(name));
+    let mut line = vec!["bearward", "serve", config.to_str().unwrap(), "--access-log", log.to_str().unwrap()];
+    line.extend(["--http", "127.0.0.1:0", "--probes", "127.0.0.1:0", "--admin", "127.0.0.1:0"]);
+    line.extend(flags);
+    let Ok(Command::Serve { files, settings }) = cli::parse(line) else { panic!("the command line is refused") };
+    let parts = Parts {
+        clock,
+        seed: 1,
+        fingerprints: FingerprintKey::new(&Secret::new(vec![1; 32])),
+        resolver: Arc::new(FixedNames::new()),
+        objects: Objects::Files(files),
+    };
+    let running = within(Box::pin(run::start(settings, parts))).await.unwrap();
+    within(running.ready()).await;
+    running
+}
+
+/// Ends a gateway in order, and reads its access log.
+pub(crate) async fn end(running: run::Gateway, folder: &TempDir) -> Vec<Line> {
+    within(Box::pin(running.drain())).await;
+    let log = std::fs::read_to_string(folder.path().join(LOG)).unwrap();
+    log.lines().map(read).collect()
 }
 
 fn read(line: &str) -> Line {

@@ -74,7 +74,9 @@ fn who_signs_by_a_secret_and_who_rotates_it_judge_it_alike() {
         ("a seal of no key", &put(of(&kid.to_string(), "seal"), base64(&[7; 32])), true, usable, unknown()),
     ];
     for (name, edit, does_sign, rotation, found) in rows {
-        let mut stage = Stage::of([issuing("shop/shop", &json!({})), guarded(), keys.secret("shop/ring")]);
+        // Of seals something is said where tokens are sealed alone.
+        let policy = issuing("shop/shop", &json!({"format": "Opaque"}));
+        let mut stage = Stage::of([policy, guarded(), keys.secret("shop/ring")]);
         let mut data = keys.data();
         edit(&mut data);
         let secret = || signing_secret("shop/ring", SECRET_TYPE, &json!(data));

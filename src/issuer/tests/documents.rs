@@ -35,7 +35,7 @@ fn the_metadata_says_what_both_standards_require() {
                 "urn:ietf:params:oauth:grant-type:jwt-bearer"
             ]),
         ),
-        ("response_types_supported", json!([])),
+        ("response_types_supported", json!(["none"])),
         ("scopes_supported", json!(["orders:read", "orders:write"])),
         ("subject_types_supported", json!(["public"])),
         ("id_token_signing_alg_values_supported", json!(["ES256"])),

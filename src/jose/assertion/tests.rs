@@ -104,10 +104,11 @@ fn section_3_items_4_to_6_it_is_short_lived_and_of_now() {
         ("exp is text", with_claims(&claims().with("exp", "\"1800000060\"")), Err(Reason::ExpInvalid)),
         ("expired", with("exp", -30), Err(Reason::Expired)),
         ("expired long ago", both(-3600, -3660), Err(Reason::Expired)),
-        ("six minutes ahead", with("exp", 360), Err(Reason::LifetimeTooLong)),
+        ("six minutes ahead, no iat", without_iat(360), Err(Reason::LifetimeTooLong)),
         ("a second too far ahead", without_iat(331), Err(Reason::LifetimeTooLong)),
         ("a year ahead, no iat", without_iat(31_536_000), Err(Reason::LifetimeTooLong)),
-        ("an hour long, near its end", both(60, -3540), Err(Reason::LifetimeTooLong)),
+        ("an hour long, near its end", both(60, -3540), Err(Reason::Expired)),
+        ("an hour long, made long enough ago", both(3270, -330), Err(Reason::Expired)),
         ("iat ahead", both(120, 31), Err(Reason::IatFuture)),
         ("iat is text", with_claims(&claims().with("iat", "\"now\"")), Err(Reason::ClaimInvalid)),
         ("nbf ahead", with("nbf", 31), Err(Reason::NotYetValid)),
@@ -116,6 +117,8 @@ fn section_3_items_4_to_6_it_is_short_lived_and_of_now() {
         ("five minutes ahead", with("exp", 300), Ok(())),
         ("five minutes ahead of a clock that is fast", both(330, 30), Ok(())),
         ("five minutes long, at its end", both(1, -299), Ok(())),
+        ("an hour long, made just now", both(3600, 0), Ok(())),
+        ("an hour long, made not long enough ago", both(3271, -329), Ok(())),
         ("iat ahead of a clock that is slow", both(120, 30), Ok(())),
         ("nbf now", with("nbf", 0), Ok(())),
         ("no iat", without_iat(60), Ok(())),
@@ -192,6 +195,9 @@ fn it_is_to_be_remembered_for_as_long_as_it_passes() {
     let just_before = assertion.until.minus(Duration::from_millis(1));
     assert_eq!(verify_at(&token, &ES256.keys, assertion.until), Err(Reason::Expired));
     assert_eq!(verify_at(&token, &ES256.keys, just_before), Ok(assertion));
+    let long = ES256.token(&header(), &claims().with("exp", NOW + 3600));
+    let long = verify_at(&long, &ES256.keys, now()).unwrap();
+    assert_eq!(long.until, UnixTime::from_secs(NOW + 330), "its age ends before itself");
     let undated = ES256.token(&header(), &claims().without("iat"));
     let undated = verify_at(&undated, &ES256.keys, now()).unwrap();
     assert_eq!(undated.issued, UnixTime::from_secs(NOW + 60 - 300), "when nobody knows, the earliest that it can be");
