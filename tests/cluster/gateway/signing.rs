@@ -237,6 +237,8 @@ async fn a_compromised_key_is_refused_within_a_second_and_its_secret_is_made_aga
         command.env("KUBECONFIG", plane.kubeconfig(User::ADMIN)).args(arguments).args(["--namespace", &space.name]);
         succeeded(command.output().unwrap())
     };
+    // A key can be named once status has it.
+    eventually("it is listed", LIMIT, async || run(&["keys", "list", "shop"]).contains(&kid).then_some(())).await;
     run(&["keys", "compromise", "shop", &kid]);
     for gateway in replicas.values() {
         eventually("its tokens are refused", Duration::from_secs(3), async || {
