@@ -116,7 +116,9 @@ pub(super) enum KeysCommands {
 
 #[derive(Debug, Args)]
 pub(super) struct At {
-    /// The namespace of the TokenPolicy; when unset, that of the current context, or default with --state
+    /// The namespace of the TokenPolicy; when unset, that of the current context
+    ///
+    /// With --state, list shows all namespaces where it is unset, and a policy by name is looked for in default.
     #[arg(long, short = 'n', value_name = "NAME", value_parser = values::label)]
     namespace: Option<Box<str>>,
     /// The folder of a gateway without a cluster, as serve --state names it; when unset, the cluster is asked
@@ -224,6 +226,10 @@ impl KeysCommands {
             }
             Self::Hash => Ok(Keys::Hash),
             Self::List { policy, at } => Ok(Keys::List { policy, at: at.typed() }),
+            Self::Rotate { despite, at: At { state: Some(_), .. }, .. } if !despite.is_empty() => {
+                Err("--despite names pods of a cluster; a gateway with --state is one process, and waits for nobody"
+                    .to_owned())
+            }
             Self::Rotate { policy, despite, at } => {
                 Ok(Keys::Rotate { policy, despite: super::gateway::once("--despite", despite)?, at: at.typed() })
             }

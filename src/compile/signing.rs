@@ -128,8 +128,9 @@ pub(super) fn of_ring(
     for doubt in keyring.doubts().into_iter().filter(|doubt| doubt.of_half().is_none_or(|kid| Some(kid) != signs)) {
         let place = match &doubt {
             Doubt::Seal(_) if format == Format::Jwt => continue,
-            Doubt::Unknown(_) => &mut warnings,
-            Doubt::NoHalf(_) | Doubt::Half { .. } | Doubt::OtherHalf(_) | Doubt::Seal(_) => &mut problems,
+            // All that is signed now is in order: what cannot be opened any more ends, and nobody can mend it.
+            Doubt::Unknown(_) | Doubt::Seal(_) => &mut warnings,
+            Doubt::NoHalf(_) | Doubt::Half { .. } | Doubt::OtherHalf(_) => &mut problems,
         };
         place.push(doubtful(&doubt, name));
     }

@@ -17,6 +17,7 @@ mod keep;
 mod local;
 mod memory;
 mod progress;
+mod shown;
 #[cfg(test)]
 mod tests;
 mod tidings;

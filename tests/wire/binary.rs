@@ -16,22 +16,22 @@ use crate::client::{Client, get, within};
 use crate::upstream::{OK, Upstream};
 
 /// The binary without any setting of the environment in which the tests run.
-fn bearward(arguments: &[&str]) -> Command {
+pub(crate) fn bearward(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_bearward"));
     command.args(arguments).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped()).kill_on_drop(true);
     command.env_clear();
     command
 }
 
-async fn output(arguments: &[&str]) -> Output {
+pub(crate) async fn output(arguments: &[&str]) -> Output {
     within(bearward(arguments).output()).await.unwrap()
 }
 
-fn text(bytes: &[u8]) -> &str {
+pub(crate) fn text(bytes: &[u8]) -> &str {
     std::str::from_utf8(bytes).unwrap()
 }
 
-const FREE: [&str; 6] = ["--http", "127.0.0.1:0", "--probes", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
+pub(crate) const FREE: [&str; 6] = ["--http", "127.0.0.1:0", "--probes", "127.0.0.1:0", "--admin", "127.0.0.1:0"];
 
 /// `bearward serve`, started, and where it serves.
 pub(crate) struct Served {
@@ -69,6 +69,12 @@ impl Served {
 
     fn signal(&self, signal: Signal) {
         kill_process(self.pid(), signal).unwrap();
+    }
+
+    /// Ends it at once, in the middle of whatever it does.
+    pub(crate) async fn kill(self) {
+        self.signal(Signal::KILL);
+        assert_eq!(self.code().await, None);
     }
 
     /// Ends it in order; all that it has logged, and its exit code.

@@ -1,5 +1,6 @@
 //! A gateway that issues tokens, without a cluster: from YAML and a folder alone, with the clock in hand.
 
+mod commands;
 mod edits;
 mod refresh;
 mod rotation;

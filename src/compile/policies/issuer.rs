@@ -164,9 +164,8 @@ impl<'r> Filling<'_, 'r> {
     fn publish(&mut self, read: Read, cells: &IssuerCells, at: &At<'_>) {
         let Read { signer, published, problems, warnings, states } = read;
         let signer = signer.map_err(|problem| self.note_missing(at, problem));
-        // All that is signed now is in order: what cannot be opened any more ends, and nobody can mend it.
         for problem in problems {
-            self.notes.warning(at, problem);
+            self.notes.error(at, problem);
         }
         for problem in warnings {
             self.notes.warning(at, problem);

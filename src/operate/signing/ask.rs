@@ -9,13 +9,17 @@ use ::kube::{Client, Error};
 use serde_json::{Map, Value, json};
 use thiserror::Error;
 
-use super::folder::{Asked, rings};
+use super::folder::Asked;
+use super::shown::{Shown, ShownIssuer};
 use crate::api::{GROUP, VERSION};
 use crate::name::Kind;
 use crate::rotation::{COMPROMISED, DESPITE, ROTATE};
 
 /// How often a policy is read again that somebody else writes at the same time.
 const TRIES: usize = 5;
+
+/// Where objects of files are that name no namespace.
+const WITHOUT_NAMESPACE: &str = "default";
 
 /// The gateway that is asked.
 pub enum Asker {
@@ -59,6 +63,22 @@ pub enum AskError {
         /// The keys that it has.
         known: String,
     },
+    /// The policy signs with keys of a user's own.
+    #[error("the keys of the TokenPolicy {0} are its owner's (ownKeys); change them there")]
+    OwnKeys(String),
+    /// The gateway of the folder has no such policy.
+    #[error("the gateway of {} has no TokenPolicy {policy} that issues tokens; it has: {known}", folder.display())]
+    NotThere {
+        /// The folder.
+        folder: PathBuf,
+        /// Which policy.
+        policy: String,
+        /// Those that it has.
+        known: String,
+    },
+    /// No gateway keeps anything in the folder.
+    #[error("{} is not the folder of a gateway: none has been started with it as --state", .0.display())]
+    NoGateway(PathBuf),
     /// The API server says no, or nothing.
     #[error("the API server refused: {0}")]
     Refused(String),
@@ -78,7 +98,7 @@ pub enum AskError {
 /// A key, as it is shown.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Line {
-    /// The policy, or the file of the ring.
+    /// The policy.
     pub of: String,
     /// Its id.
     pub kid: String,
@@ -130,19 +150,18 @@ impl Asker {
                 };
                 Ok(found.iter().flat_map(lines).collect())
             }
-            Self::Folder { folder, .. } => {
-                let rings = rings(folder).map_err(|source| of_folder(folder, source))?;
-                let lines = rings.into_iter().flat_map(|(file, ring)| {
-                    ring.keys.clone().into_iter().map(move |key| Line {
-                        of: file.clone(),
-                        kid: key.kid.to_string(),
-                        algorithm: key.algorithm.to_string(),
-                        state: key.state.as_str().to_owned(),
-                        since: jiff::Timestamp::from_second(key.since().secs()).unwrap_or_default().to_string(),
-                        next: String::new(),
-                    })
-                });
-                Ok(lines.collect())
+            Self::Folder { folder, namespace } => {
+                let shown = shown(folder)?;
+                let lines =
+                    |of: &str, issuer: &ShownIssuer| issuer.keys.iter().map(|key| key.line(of)).collect::<Vec<_>>();
+                if let Some(policy) = policy {
+                    let (of, issuer) = issuer_of(&shown, folder, self.namespace(), policy)?;
+                    return Ok(lines(of, issuer));
+                }
+                let is_meant =
+                    |of: &str| namespace.as_deref().is_none_or(|namespace| of.split('/').next() == Some(namespace));
+                let issuers = shown.0.iter().filter(|(of, _)| is_meant(of));
+                Ok(issuers.flat_map(|(of, issuer)| lines(of, issuer)).collect())
             }
         }
     }
@@ -158,11 +177,11 @@ impl Asker {
                 let api = policies(client, namespace.as_deref());
                 for _ in 0..TRIES {
                     let object = self.find(&api, policy).await?;
-                    let known: Vec<String> = lines(&object).into_iter().map(|line| line.kid).collect();
-                    if let Some(kid) = kid.filter(|kid| !known.iter().any(|known| known == kid)) {
-                        let (policy, kid) = (policy.to_owned(), kid.to_owned());
-                        return Err(AskError::NoKey { policy, kid, known: known.join(", ") });
+                    if object.data.pointer("/spec/issue/ownKeys").is_some() {
+                        return Err(AskError::OwnKeys(policy.to_owned()));
                     }
+                    let keys = lines(&object);
+                    known_key(policy, kid, keys.iter().map(|line| line.kid.as_str()))?;
                     let annotations = object.metadata.annotations.clone().unwrap_or_default();
                     let mut annotations: Map<String, Value> =
                         annotations.into_iter().map(|(name, value)| (name, value.into())).collect();
@@ -180,14 +199,13 @@ impl Asker {
                 Err(AskError::Contended)
             }
             Self::Folder { folder, namespace } => {
-                let namespace = namespace.as_deref().unwrap_or("default");
-                let rings = rings(folder).map_err(|source| of_folder(folder, source))?;
-                let known: Vec<String> =
-                    rings.iter().flat_map(|(_, ring)| ring.keys.iter().map(|key| key.kid.to_string())).collect();
-                if let Some(kid) = kid.filter(|kid| !known.iter().any(|known| known == kid)) {
-                    let (policy, kid) = (policy.to_owned(), kid.to_owned());
-                    return Err(AskError::NoKey { policy, kid, known: known.join(", ") });
+                let namespace = namespace.as_deref().unwrap_or(WITHOUT_NAMESPACE);
+                let shown = shown(folder)?;
+                let (_, issuer) = issuer_of(&shown, folder, namespace, policy)?;
+                if !issuer.rotates {
+                    return Err(AskError::OwnKeys(policy.to_owned()));
                 }
+                known_key(policy, kid, issuer.keys.iter().map(|key| key.kid.as_str()))?;
                 let mut asked = Asked::read(folder, namespace, policy).map_err(|source| of_folder(folder, source))?;
                 edit(&mut asked.0);
                 asked.0.retain(|_, value| !value.is_null());
@@ -209,9 +227,48 @@ impl Asker {
     fn namespace(&self) -> &str {
         match self {
             Self::Cluster { client, namespace } => namespace.as_deref().unwrap_or(client.default_namespace()),
-            Self::Folder { namespace, .. } => namespace.as_deref().unwrap_or("default"),
+            Self::Folder { namespace, .. } => namespace.as_deref().unwrap_or(WITHOUT_NAMESPACE),
         }
     }
+}
+
+fn shown(folder: &Path) -> Result<Shown, AskError> {
+    let shown = Shown::read(folder).map_err(|source| of_folder(folder, source))?;
+    shown.ok_or_else(|| AskError::NoGateway(folder.to_owned()))
+}
+
+/// An issuer of a folder's gateway, and how it is called.
+fn issuer_of<'s>(
+    shown: &'s Shown,
+    folder: &Path,
+    namespace: &str,
+    policy: &str,
+) -> Result<(&'s str, &'s ShownIssuer), AskError> {
+    let wanted = format!("{namespace}/{policy}");
+    let found = shown.0.get_key_value(&wanted).map(|(of, issuer)| (of.as_str(), issuer));
+    found.ok_or_else(|| AskError::NotThere {
+        folder: folder.to_owned(),
+        policy: wanted,
+        known: listed(shown.0.keys().map(String::as_str)),
+    })
+}
+
+/// Refuses a key that is not among those that there are.
+fn known_key<'k>(
+    policy: &str,
+    kid: Option<&str>,
+    mut known: impl Iterator<Item = &'k str> + Clone,
+) -> Result<(), AskError> {
+    let all = known.clone();
+    match kid.filter(|kid| !known.any(|known| known == *kid)) {
+        None => Ok(()),
+        Some(kid) => Err(AskError::NoKey { policy: policy.to_owned(), kid: kid.to_owned(), known: listed(all) }),
+    }
+}
+
+fn listed<'n>(names: impl Iterator<Item = &'n str>) -> String {
+    let names: Vec<&str> = names.collect();
+    if names.is_empty() { "none".to_owned() } else { names.join(", ") }
 }
 
 /// The policies of a namespace.

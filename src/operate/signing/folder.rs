@@ -82,6 +82,11 @@ impl Folder {
         Keyring::read(&secret.data).ok().map(|keyring| keyring.ring().clone())
     }
 
+    /// Where it is.
+    pub(super) fn path(&self) -> &Path {
+        &self.inner.path
+    }
+
     /// The file of an issuer's ring.
     pub(in crate::operate) fn file_of(&self, plan: &Plan) -> PathBuf {
         let (namespace, name) = (&plan.secret.namespace, &plan.secret.name);
@@ -218,25 +223,6 @@ impl Asked {
     }
 }
 
-/// The rings of a folder, each with the name of its file. A file that holds none is left out.
-pub(super) fn rings(folder: &Path) -> io::Result<Vec<(String, Ring)>> {
-    let mut rings = Vec::new();
-    for entry in fs::read_dir(folder)? {
-        let path = entry?.path();
-        let name = path.file_name().unwrap_or_default().to_string_lossy().into_owned();
-        if name.starts_with('.') || path.extension().is_none_or(|extension| extension != "json") {
-            continue;
-        }
-        let Some(bytes) = read(&path)? else { continue };
-        let secret = serde_json::from_slice::<core::Secret>(&bytes).ok().filter(|secret| secret.kind == TYPE);
-        if let Some(keyring) = secret.and_then(|secret| Keyring::read(&secret.data).ok()) {
-            rings.push((name, keyring.ring().clone()));
-        }
-    }
-    rings.sort_by(|(one, _), (other, _)| one.cmp(other));
-    Ok(rings)
-}
-
 fn failed(path: &Path, error: &io::Error) -> KeepError {
     KeepError::Failed(format!("{}: {error}", path.display()))
 }
@@ -283,7 +269,8 @@ fn read_own(path: &Path) -> Result<Option<Zeroizing<Vec<u8>>>, Unreadable> {
     }
 }
 
-fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
+/// The content of a file; `None`: there is none.
+pub(super) fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
     match fs::metadata(path) {
         Ok(metadata) if metadata.len() > LONGEST => Err(io::Error::other("it is longer than 1 MiB")),
         Ok(_) => fs::read(path).map(|bytes| Some(Zeroizing::new(bytes))),
@@ -293,7 +280,7 @@ fn read(path: &Path) -> io::Result<Option<Zeroizing<Vec<u8>>>> {
 }
 
 /// Writes a file whole: whoever opens it, and whoever looks after a crash, finds the old content or the new one.
-fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
+pub(super) fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     let folder = path.parent().unwrap_or(Path::new("."));
     let name = path.file_name().unwrap_or_default().to_string_lossy();
     let beside = folder.join(format!(".{name}.new"));

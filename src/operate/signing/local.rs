@@ -6,6 +6,7 @@ use std::sync::Arc;
 use tokio::sync::{mpsc, watch};
 
 use super::keep::{Found, Keep, KeepError};
+use super::shown::show;
 use super::{Folder, Parts, Rotator, Tidings, Unkept};
 use crate::clock::Clock;
 use crate::operate::ack::{Ack, Keys};
@@ -44,6 +45,10 @@ pub struct Local {
 /// Takes the steps of all signing keys for as long as `tasks` lasts.
 pub fn keep(tasks: &mut Tasks, place: Place, local: Local) {
     let Local { board, plans, updates, clock, seed } = local;
+    if let Place::Folder(folder) = &place {
+        let (folder, board, plans) = (folder.path().to_owned(), Arc::clone(&board), plans.clone());
+        tasks.spawn("signing keys shown", show(folder, board, plans));
+    }
     let (said, heard) = watch::channel(None);
     tasks.spawn("signing keys in force", async move {
         let mut revisions = board.revisions();
