@@ -23,7 +23,7 @@ use crate::jose::{Algorithm, KeySet, SealKey, SigningKey, SigningKeyError};
 use crate::resources::SigningKeyState;
 use crate::rotation::{Ring, RingKey, Schedule};
 use crate::secret::Secret;
-use crate::snapshot::{Format, IssuerKeys, Signer};
+use crate::snapshot::{Format, IssuerKeys, KeyLife, Signer};
 
 /// The type of the Secret that bearward keeps keys in.
 pub(super) const TYPE: &str = "bearward.dev/signing-keys";
@@ -48,6 +48,7 @@ pub(super) struct Published {
     max_age: Duration,
     openers: Box<[(Box<str>, Arc<SealKey>)]>,
     kids: Box<[Box<str>]>,
+    lives: Box<[KeyLife]>,
     /// The same keys, and those that are compromised, to verify by.
     pub(super) set: KeySet,
 }
@@ -63,6 +64,7 @@ impl Published {
             set: self.set.clone(),
             openers: self.openers.clone(),
             kids: self.kids.clone(),
+            lives: self.lives.clone(),
         }
     }
 }
@@ -78,6 +80,7 @@ pub(super) fn none(code: Code) -> IssuerKeys {
         set: KeySet::default(),
         openers: [].into(),
         kids: [].into(),
+        lives: [].into(),
     }
 }
 
@@ -92,6 +95,8 @@ pub(super) fn last_good(before: &IssuerKeys, code: Code) -> IssuerKeys {
         set: before.set.clone(),
         openers: before.openers.clone(),
         kids: before.kids.clone(),
+        // Nothing is known of them any more, but when something should have been done.
+        lives: before.lives.clone(),
     }
 }
 
@@ -136,6 +141,7 @@ pub(super) fn of_ring(
     let revoked = ring.revoked().map(|key| key.kid.clone());
     let mut published = published(&keys, max_age, openers)?;
     published.set = published.set.revoking(revoked);
+    published.lives = outlook::lives_of_ring(&ring, schedule);
     Ok(Read { signer, published, problems, states: outlook::of_ring(&ring, schedule) })
 }
 
@@ -189,7 +195,9 @@ pub(super) fn of_own(
     }
     let openers = signers.iter().map(|signer| (kid(&signer.key), Arc::clone(&signer.seal))).collect();
     let halves: Vec<&Map<String, Value>> = signers.iter().filter_map(|signer| signer.key.public_jwk()).collect();
-    let published = published(&halves, max_age, openers)?;
+    let mut published = published(&halves, max_age, openers)?;
+    published.lives =
+        signers.iter().enumerate().map(|(place, own)| outlook::life_of_own(&own.key, place == 0)).collect();
     let states = signers.iter().enumerate().map(|(place, signer)| outlook::of_own(&signer.key, place == 0)).collect();
     let signer = signers.into_iter().next();
     let signer = signer.ok_or_else(|| Problem::plain(Code::SigningKeyUnusable, "there is no key"));
@@ -245,7 +253,7 @@ fn published(
         return Err(unusable(format!("nobody could verify by key {}: {}", key.index, key.reason)));
     }
     let kids = halves.iter().map(|half| id(half).into()).collect();
-    Ok(Published { jwks, etag, max_age, openers: openers.into(), kids, set })
+    Ok(Published { jwks, etag, max_age, openers: openers.into(), kids, lives: [].into(), set })
 }
 
 /// The JWK Set (RFC 7517, section 5), and its entity tag (RFC 9110, section 8.8.3).
