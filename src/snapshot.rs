@@ -24,7 +24,7 @@ pub use chain::{
 pub use host::{HostPattern, Hosts};
 pub use issuer::{
     Authentication, Client, ClientSecrets, Dpop, Endpoint, Format, Grants, Issuer, IssuerCell, IssuerKeys, Issuers,
-    Refresh, Served, Signer, Subject,
+    KeyLife, KeyState, Refresh, Served, Signer, Subject,
 };
 pub use keys::{AcceptedApiKeys, AcceptedKeys, AsOf, Issued, KeyCell, Waiter};
 pub use path::PathNode;

@@ -1,9 +1,10 @@
-//! The snapshot in force as JSON: findings, hosts, paths, chains, policies and upstreams.
+//! The snapshot in force as JSON: findings, hosts, paths, chains, policies, issuers and upstreams.
 //!
 //! Every member is picked here. Left out on purpose, since they may carry secrets: the values of headers that rules
 //! compare or set, credentials of providers, and everything of keys but their names.
 
 mod chain;
+mod issuer;
 mod policy;
 
 use std::collections::BTreeMap;
@@ -18,6 +19,7 @@ use crate::snapshot::{
     Access, Action, Backend, Chain, HostPattern, PathMatch, PathNode, Policy, Protocol, Route, Snapshot, Upstream,
 };
 use chain::ChainView;
+use issuer::IssuerView;
 use policy::PolicyView;
 
 #[derive(Serialize)]
@@ -28,6 +30,7 @@ struct Dump<'a> {
     findings: Vec<FindingView<'a>>,
     hosts: Vec<HostView<'a>>,
     policies: Vec<PolicyView<'a>>,
+    issuers: Vec<IssuerView<'a>>,
     upstreams: Vec<UpstreamView>,
 }
 
@@ -81,6 +84,7 @@ pub(super) fn write(view: &View) -> serde_json::Result<String> {
         findings: findings.iter().map(FindingView::of).collect(),
         hosts: snapshot.hosts.iter().map(|(host, paths)| HostView::of(&host, paths)).collect(),
         policies: policies.values().map(|policy| PolicyView::of(policy)).collect(),
+        issuers: snapshot.issuers.iter().map(|issuer| IssuerView::of(issuer)).collect(),
         upstreams: upstreams(&snapshot).into_values().map(|upstream| UpstreamView::of(&upstream)).collect(),
     };
     serde_json::to_string_pretty(&dump)

@@ -1,5 +1,7 @@
 //! `/metrics`: everything that is counted, in the `OpenMetrics` text format.
 
+mod signing;
+
 use std::fmt::Write;
 use std::sync::Arc;
 
@@ -27,6 +29,7 @@ pub(super) fn write(view: &View) -> String {
     view.publications.write(&mut out);
     write_findings(view, &mut out);
     write_key_sets(view, &mut out);
+    signing::write(view, &mut out);
     view.counters.write(&mut out);
     view.log_losses.write(&mut out);
     out.push_str("# EOF\n");

@@ -24,7 +24,7 @@ use crate::jose::{Algorithm, DerForm, KeySet, SealKey, SigningKey, SigningKeyErr
 use crate::resources::SigningKeyState;
 use crate::rotation::{Doubt, Keyring, LEEWAY, PUSH, RingKey, SECRET_TYPE, SKEW, Schedule};
 use crate::secret::Secret;
-use crate::snapshot::{Format, IssuerKeys, Signer};
+use crate::snapshot::{Format, IssuerKeys, KeyLife, Signer};
 
 /// What was read.
 pub(super) struct Read {
@@ -47,6 +47,7 @@ pub(super) struct Published {
     kids: Box<[Box<str>]>,
     /// How long a token that any of them has signed may be taken.
     pub(super) lasts: Duration,
+    lives: Box<[KeyLife]>,
     /// The same keys, and those that are compromised, to verify by.
     pub(super) set: KeySet,
 }
@@ -62,6 +63,7 @@ impl Published {
             set: self.set.clone(),
             openers: self.openers.clone(),
             kids: self.kids.clone(),
+            lives: self.lives.clone(),
         }
     }
 }
@@ -77,6 +79,7 @@ pub(super) fn none(code: Code) -> IssuerKeys {
         set: KeySet::default(),
         openers: [].into(),
         kids: [].into(),
+        lives: [].into(),
     }
 }
 
@@ -91,6 +94,8 @@ pub(super) fn last_good(before: &IssuerKeys, code: Code) -> IssuerKeys {
         set: before.set.clone(),
         openers: before.openers.clone(),
         kids: before.kids.clone(),
+        // Nothing is known of them any more, but when something should have been done.
+        lives: before.lives.clone(),
     }
 }
 
@@ -143,6 +148,7 @@ pub(super) fn of_ring(
     let longest = ring.published().map(|key| key.longest).max().unwrap_or_default();
     let mut published = published(&keys, (longest, max_age), openers)?;
     published.set = published.set.revoking(revoked);
+    published.lives = outlook::lives_of_ring(ring, schedule);
     let states = outlook::of_ring(ring, schedule);
     Ok(Read { signer, published, problems, warnings, states })
 }
@@ -196,7 +202,9 @@ pub(super) fn of_own(
     }
     let openers = signers.iter().map(|signer| (kid(&signer.key), Arc::clone(&signer.seal))).collect();
     let halves: Vec<&Map<String, Value>> = signers.iter().filter_map(|signer| signer.key.public_jwk()).collect();
-    let published = published(&halves, (lifetime, max_age), openers)?;
+    let mut published = published(&halves, (lifetime, max_age), openers)?;
+    published.lives =
+        signers.iter().enumerate().map(|(place, own)| outlook::life_of_own(&own.key, place == 0)).collect();
     let states = signers.iter().enumerate().map(|(place, signer)| outlook::of_own(&signer.key, place == 0)).collect();
     let signer = signers.into_iter().next();
     let signer = signer.ok_or_else(|| Problem::plain(Code::SigningKeyUnusable, "there is no key"));
@@ -280,7 +288,7 @@ fn published(
     let kids = halves.iter().map(|half| id(half).into()).collect();
     // Another replica may have read the Secret a little later, and signed until then.
     let lasts = longest.saturating_add(LEEWAY).saturating_add(PUSH).saturating_add(SKEW);
-    Ok(Published { jwks, etag, max_age, openers: openers.into(), kids, lasts, set })
+    Ok(Published { jwks, etag, max_age, openers: openers.into(), kids, lasts, lives: [].into(), set })
 }
 
 /// The JWK Set (RFC 7517, section 5), and its entity tag (RFC 9110, section 8.8.3).

@@ -63,6 +63,7 @@ mod tests {
             set: KeySet::default(),
             openers: [].into(),
             kids: kids.iter().map(|kid| (*kid).into()).collect(),
+            lives: [].into(),
         }
     }
 

@@ -382,9 +382,70 @@ pub struct IssuerKeys {
     pub openers: Box<[(Box<str>, Arc<SealKey>)]>,
     /// Every key id that is published, sorted.
     pub kids: Box<[Box<str>]>,
+    /// What is known of each key, the one that signs first; for whoever watches over them.
+    pub lives: Box<[KeyLife]>,
 }
 
+/// Where a key of an issuer is in its life.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct KeyLife {
+    /// Its id.
+    pub kid: Box<str>,
+    /// Its state.
+    pub state: KeyState,
+    /// Since when it is there; `None`: it is a user's own, of which that is not known.
+    pub since: Option<UnixTime>,
+    /// When its next step is to be taken at the latest, if all goes well; `None`: it has none.
+    pub due: Option<UnixTime>,
+}
+
+/// The states of keys.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum KeyState {
+    /// Published, and does not sign yet.
+    Pending,
+    /// Signs.
+    Active,
+    /// Published, and signs no more; or one of a user's own that does not sign.
+    Retiring,
+    /// Not published, and refused.
+    Compromised,
+}
+
+impl KeyState {
+    /// All of them, in the order of a life.
+    pub const ALL: [Self; 4] = [Self::Pending, Self::Active, Self::Retiring, Self::Compromised];
+
+    /// The word for it, as status has it.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Pending => "Pending",
+            Self::Active => "Active",
+            Self::Retiring => "Retiring",
+            Self::Compromised => "Compromised",
+        }
+    }
+}
+
+/// A step may be late by so much before it counts as late: it is looked at once a second, and replicas need a moment.
+const PATIENCE: Duration = Duration::from_secs(5);
+
 impl IssuerKeys {
+    /// The key that is to sign now, whether or not it can.
+    pub fn active(&self) -> Option<&KeyLife> {
+        self.lives.iter().find(|life| life.state == KeyState::Active)
+    }
+
+    /// When the next step is to be taken, of whichever key.
+    pub fn next_step(&self) -> Option<UnixTime> {
+        self.lives.iter().filter_map(|life| life.due).min()
+    }
+
+    /// Whether something that should have happened has not: a step is late, or nothing signs.
+    pub fn is_overdue(&self, now: UnixTime) -> bool {
+        self.signer.is_err() || self.next_step().is_some_and(|due| due.plus(PATIENCE) <= now)
+    }
+
     /// The signed token in a sealed one. A sealed token does not say which seal it has, and there are as many as keys are
     /// published: three or four, each of which costs a microsecond to try.
     pub fn open(&self, sealed: &Sealed) -> Option<Zeroizing<String>> {

@@ -2,8 +2,10 @@
 
 mod commands;
 mod edits;
+mod opaque;
 mod refresh;
 mod rotation;
+mod seen;
 mod state;
 
 use std::cell::Cell;
@@ -78,7 +80,7 @@ pub(crate) fn route(upstream: &str) -> String {
 /// A gateway with an issuer, a route that takes its tokens, and a client of it.
 pub(crate) struct Shop {
     pub(crate) rig: Rig,
-    _upstream: Upstream,
+    pub(crate) upstream: Upstream,
     pub(crate) secret: String,
     /// What is in force besides the policy.
     rest: String,
@@ -104,7 +106,7 @@ impl Shop {
         let (manifest, secret) = client_secret("batch");
         let rest = manifest + &route(&upstream.url());
         let rig = Rig::serve_with_state(&(policy.to_owned() + &rest)).await;
-        let shop = Self { rig, _upstream: upstream, secret, rest, policy: policy.to_owned(), writes: Cell::new(0) };
+        let shop = Self { rig, upstream, secret, rest, policy: policy.to_owned(), writes: Cell::new(0) };
         if policy.contains("keysSecretRef") {
             shop.settled().await;
         }

@@ -26,7 +26,7 @@ struct IdentityView<'a> {
 }
 
 #[derive(Serialize)]
-struct EntryView<'a> {
+pub(super) struct EntryView<'a> {
     name: &'a str,
     #[serde(skip_serializing_if = "Option::is_none")]
     jwt: Option<JwtView<'a>>,
@@ -75,7 +75,7 @@ impl<'a> PolicyView<'a> {
 }
 
 impl<'a> EntryView<'a> {
-    fn of(entry: &'a Entry) -> Self {
+    pub(super) fn of(entry: &'a Entry) -> Self {
         let (jwt, api_keys) = match &entry.takes {
             Takes::Jwt(jwt) => (Some(JwtView::of(jwt)), None),
             Takes::ApiKeys(keys) => (None, Some(ApiKeysView::of(keys))),

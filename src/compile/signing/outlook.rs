@@ -1,4 +1,4 @@
-//! What becomes of each key of an issuer next, in words, for its status.
+//! What becomes of each key of an issuer next: in words for its status, and in times for metrics.
 //!
 //! It follows from the ring and the schedule alone, so that replicas agree and nothing is written while nothing happens:
 //! a time is said as it is, never by how far it is away.
@@ -11,11 +11,10 @@ use crate::clock::UnixTime;
 use crate::jose::SigningKey;
 use crate::resources::SigningKeyState;
 use crate::rotation::{Ring, RingKey, Schedule, State};
+use crate::snapshot::{KeyLife, KeyState};
 
 /// The keys of a ring: the one that signs, the next, then the others by age, the youngest first.
 pub(super) fn of_ring(ring: &Ring, schedule: &Schedule) -> Vec<SigningKeyState> {
-    let mut keys: Vec<&RingKey> = ring.keys.iter().collect();
-    keys.sort_by_key(|key| (!key.is_active(), !key.is_pending(), std::cmp::Reverse(key.since()), key.kid.clone()));
     let state = |key: &RingKey| SigningKeyState {
         kid: key.kid.clone(),
         algorithm: key.algorithm.as_str(),
@@ -24,7 +23,52 @@ pub(super) fn of_ring(ring: &Ring, schedule: &Schedule) -> Vec<SigningKeyState> 
         since: Some(key.since()),
         next: next(key, ring, schedule),
     };
-    keys.into_iter().map(state).collect()
+    in_order(ring).into_iter().map(state).collect()
+}
+
+/// The same in times, in the same order.
+pub(super) fn lives_of_ring(ring: &Ring, schedule: &Schedule) -> Box<[KeyLife]> {
+    let life = |key: &RingKey| KeyLife {
+        kid: key.kid.clone(),
+        state: match key.state {
+            State::Pending { .. } => KeyState::Pending,
+            State::Active { .. } => KeyState::Active,
+            State::Retiring { .. } => KeyState::Retiring,
+            State::Compromised { .. } => KeyState::Compromised,
+        },
+        since: Some(key.since()),
+        due: Some(latest(key, ring, schedule)),
+    };
+    in_order(ring).into_iter().map(life).collect()
+}
+
+/// A key of a user's own has no steps that we take.
+pub(super) fn life_of_own(key: &SigningKey, signs: bool) -> KeyLife {
+    let state = if signs { KeyState::Active } else { KeyState::Retiring };
+    KeyLife { kid: key.thumbprint().to_string().into(), state, since: None, due: None }
+}
+
+fn in_order(ring: &Ring) -> Vec<&RingKey> {
+    let mut keys: Vec<&RingKey> = ring.keys.iter().collect();
+    keys.sort_by_key(|key| (!key.is_active(), !key.is_pending(), std::cmp::Reverse(key.since()), key.kid.clone()));
+    keys
+}
+
+/// When the next step of a key is to be taken at the latest, if replicas confirm and settle it as fast as they can.
+fn latest(key: &RingKey, ring: &Ring, schedule: &Schedule) -> UnixTime {
+    let overlap = ring.overlap(key, ring.written);
+    match key.state {
+        State::Pending { confirmed } => {
+            let confirmed = confirmed.unwrap_or(key.created);
+            ring.active().map_or(confirmed, |active| activation(active, confirmed, ring, schedule))
+        }
+        State::Active { .. } => match ring.pending() {
+            Some(pending) => latest(pending, ring, schedule),
+            None => due(key, schedule),
+        },
+        State::Retiring { since, settled } => settled.unwrap_or(since).plus(overlap),
+        State::Compromised { since } => since.plus(overlap),
+    }
 }
 
 /// A key of a user's own: the one that signs, or another that is published.

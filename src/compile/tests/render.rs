@@ -101,12 +101,12 @@ fn client(client: &Client) -> String {
 /// What an issuer signs with and publishes. Where its Secrets cannot be read, it publishes what it has published before,
 /// which is the one thing that the objects alone do not say.
 fn signing(cell: &IssuerCell) -> String {
-    let IssuerKeys { signer, jwks, etag, max_age, set, openers, kids } = &**cell.load();
+    let IssuerKeys { signer, jwks, etag, max_age, set, openers, kids, lives } = &**cell.load();
     match signer {
         Ok(signer) => {
             let openers: Vec<&str> = openers.iter().map(|(kid, _)| &**kid).collect();
             let (kid, longest, set) = (signer.key.thumbprint(), signer.longest, set.content_hash());
-            format!("{kid} {longest:?} {jwks:?} {etag} {max_age:?} {set:?} {openers:?} {kids:?}")
+            format!("{kid} {longest:?} {jwks:?} {etag} {max_age:?} {set:?} {openers:?} {kids:?} {lives:?}")
         }
         Err(code) => code.to_string(),
     }

@@ -110,6 +110,7 @@ fn without_a_published_key_nothing_is_said_of_keys_rather_than_that_there_are_no
         set: KeySet::parse(br#"{"keys": []}"#).unwrap().0,
         openers: [].into(),
         kids: [].into(),
+        lives: [].into(),
     };
     server.issuer.keys.store(keys);
     for endpoint in [Endpoint::Metadata, Endpoint::Jwks] {

@@ -82,7 +82,16 @@ fn a_compromised_key_makes_its_tokens_inactive() {
     let set = keys.set.clone().revoking([server.signing.thumbprint().to_string().into()]);
     let (signer, jwks, etag) = (keys.signer.clone(), keys.jwks.clone(), keys.etag.clone());
     let (max_age, openers, kids) = (keys.max_age, keys.openers.clone(), keys.kids.clone());
-    server.issuer.keys.store(crate::snapshot::IssuerKeys { signer, jwks, etag, max_age, set, openers, kids });
+    server.issuer.keys.store(crate::snapshot::IssuerKeys {
+        signer,
+        jwks,
+        etag,
+        max_age,
+        set,
+        openers,
+        kids,
+        lives: [].into(),
+    });
     assert_eq!(introspect(&server, given.text("access_token")), inactive());
 }
 

@@ -213,6 +213,7 @@ impl Server {
             set: key_set(&[&signing]),
             openers: [("one".into(), seal)].into(),
             kids: [signing.thumbprint().to_string().into()].into(),
+            lives: [].into(),
         });
         let (secret, authentication) = secret();
         let corp_keys = KeyCell::new(setup.corp.unwrap_or_else(|| known(&[&corp])));

@@ -34,6 +34,7 @@ fn issuer() -> (Arc<Issuer>, String) {
         set: key_set(&[jwk]),
         openers: [].into(),
         kids: ["one".into()].into(),
+        lives: [].into(),
         signer: Ok(Signer { key, longest: Duration::from_hours(1), seal: Arc::new(SealKey::new(&seal).unwrap()) }),
     });
     let client = Client {

@@ -39,6 +39,7 @@ fn openers(issuer: &Issuer, seals: &[&Arc<SealKey>]) -> IssuerKeys {
         set: key_set(&[issuer.jwk()]),
         openers: seals.iter().map(|seal| ("kid".into(), Arc::clone(seal))).collect(),
         kids: [].into(),
+        lives: [].into(),
     }
 }
 
