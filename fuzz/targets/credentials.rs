@@ -9,18 +9,19 @@ use std::time::Duration;
 
 use aws_lc_rs::rand::SystemRandom;
 use bearward::clock::{Clock, ManualClock, UnixTime};
-use bearward::issuer::family::{Families, Grant, RefreshFault, Use};
-use bearward::jose::{ClientSecret, ClientSecretRecord, NewClientSecret, SealKey};
+use bearward::issuer::family::{Credential, Families, Grant, Origin, Realm, RefreshFault, Use};
+use bearward::jose::{ClientSecret, ClientSecretRecord, NewClientSecret, SealKey, Sealed};
 use bearward::secret::Secret;
 use bearward::store::Memory;
 use libfuzzer_sys::fuzz_target;
 
 const NOW: UnixTime = UnixTime::from_secs(1_800_000_000);
-const ISSUER: &str = "https://gw.example.com/shop";
+const REALM: Realm<'static> = Realm { policy: "shop/shop", issuer: "https://gw.example.com/shop" };
 const SIGNED: &str = "e30.e30.AAAA";
 
 struct Known {
     runtime: tokio::runtime::Runtime,
+    clock: Clock,
     store: Memory,
     random: SystemRandom,
     seal: SealKey,
@@ -31,7 +32,7 @@ struct Known {
 
 impl Known {
     fn families(&self) -> Families<'_> {
-        Families { store: &self.store, issuer: ISSUER, now: NOW, random: &self.random }
+        Families { store: &self.store, realm: REALM, clock: &self.clock, random: &self.random }
     }
 
     /// Which of the three it is taken for.
@@ -41,7 +42,7 @@ impl Known {
         let by = Use { text, client: "another", jkt: None, grace: Duration::ZERO };
         let used = self.runtime.block_on(self.families().refresh(by, |_| Ok::<_, RefreshFault>(())));
         assert!(used.is_err(), "of another client");
-        let opened = self.seal.open(text);
+        let opened = Sealed::decode(text).and_then(|sealed| self.seal.open(&sealed));
         assert!(opened.as_ref().is_none_or(|opened| opened.as_str() == SIGNED));
         [secret.is_ok(), refresh.is_some(), opened.is_some()]
     }
@@ -49,7 +50,8 @@ impl Known {
 
 static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let random = SystemRandom::new();
-    let store = Memory::new(Clock::manual(ManualClock::new(NOW).into()));
+    let clock = Clock::manual(ManualClock::new(NOW).into());
+    let store = Memory::new(clock.clone());
     let secret = NewClientSecret::generate(&random).expect("there is randomness");
     let record = ClientSecretRecord::parse([("hash", secret.hash().as_bytes())]).expect("it is a hash");
     let seal = SealKey::new(&Secret::new(vec![7; 32])).expect("it is a key");
@@ -57,18 +59,19 @@ static KNOWN: LazyLock<Known> = LazyLock::new(|| {
     let grant = Grant {
         client: "batch".into(),
         subject: "alice".into(),
-        entry: "corp".into(),
+        origins: vec![Origin { entry: "corp".into(), credential: Credential::of_issuer("https://login.example.com/") }],
         scopes: Vec::new(),
         audiences: vec!["orders".into()],
         claims: serde_json::Map::new(),
         jkt: None,
     };
     let runtime = tokio::runtime::Builder::new_current_thread().build().expect("a runtime can be made");
-    let families = Families { store: &store, issuer: ISSUER, now: NOW, random: &random };
-    let (_, token) = runtime.block_on(families.begin(grant, NOW.plus(Duration::from_hours(1)))).expect("it begins");
+    let families = Families { store: &store, realm: REALM, clock: &clock, random: &random };
+    let drawn = families.draw(grant, NOW.plus(Duration::from_hours(1))).expect("there is randomness");
+    let token = runtime.block_on(families.begin(drawn)).expect("it begins");
     let secret = String::from_utf8(secret.text().expose().to_vec()).expect("it is ASCII");
     let good = [secret, token.expose().to_owned(), sealed];
-    let known = Known { runtime, store, random, seal, secrets: record.into_known(), good };
+    let known = Known { runtime, clock, store, random, seal, secrets: record.into_known(), good };
     for (place, text) in known.good.iter().enumerate() {
         let mut expected = [false; 3];
         expected[place] = true;

@@ -75,6 +75,7 @@ fn server() -> Server {
         set: set(),
         openers: [].into(),
         kids: ["one".into()].into(),
+        lives: [].into(),
         signer: Ok(Signer { key: Arc::new(key), longest: Duration::from_hours(1), seal: Arc::new(seal) }),
     });
     let own = KeyCell::new(AcceptedKeys::Known { set: set(), as_of: AsOf::Always });
