@@ -29,10 +29,8 @@ async fn inside(shop: &Shop, sealed: &str) -> String {
     let requests = shop.upstream.take();
     let [request] = requests.as_slice() else { panic!("{requests:?}") };
     assert!(!request.contains(sealed), "{request}");
-    let fields: Vec<&str> = request
-        .lines()
-        .filter(|line| line.to_ascii_lowercase().starts_with("authorization:"))
-        .collect();
+    let fields: Vec<&str> =
+        request.lines().filter(|line| line.to_ascii_lowercase().starts_with("authorization:")).collect();
     let [field] = fields.as_slice() else { panic!("{request}") };
     field.split_once("Bearer ").unwrap().1.to_owned()
 }
