@@ -153,12 +153,11 @@ fn ask(keys: &cli::Keys, clock: &Clock, out: &mut dyn Write) -> anyhow::Result<E
 
 async fn asker(at: &cli::KeysAt) -> anyhow::Result<Asker> {
     let namespace = at.namespace.clone();
-    Ok(match &at.state {
-        Some(folder) => Asker::Folder { folder: folder.clone(), namespace },
-        None => {
-            Asker::Cluster { client: sources::kube::connect(None).await.context("cannot reach a cluster")?, namespace }
-        }
-    })
+    if let Some(folder) = &at.state {
+        return Ok(Asker::Folder { folder: folder.clone(), namespace });
+    }
+    let client = sources::kube::connect(None).await.context("cannot reach a cluster")?;
+    Ok(Asker::Cluster { client, namespace, clock: Clock::system() })
 }
 
 /// A reader that has seen enough, such as `head`, is no failure.

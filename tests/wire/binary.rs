@@ -342,6 +342,10 @@ async fn the_examples_are_in_order_once_the_secret_is_its_owners_or_everybodys()
     let folder = tempfile::tempdir().unwrap();
     let examples = std::fs::read_dir(concat!(env!("CARGO_MANIFEST_DIR"), "/examples")).unwrap();
     let copies: Vec<_> = examples.map(|entry| entry.unwrap()).collect();
+    let secret = folder.path().join("batch-client.yaml");
+    let generate =
+        ["keys", "generate", "client-secret", "--name", "batch-client", "--secret", secret.to_str().unwrap()];
+    assert_eq!(output(&generate).await.status.code(), Some(0));
     for (mode, flags, code) in [(0o600, &[][..], 0), (0o644, &["--allow-readable-secrets"], 0), (0o644, &[], 1)] {
         for example in &copies {
             let copy = folder.path().join(example.file_name());

@@ -20,6 +20,15 @@ use crate::gateway::{Rig, START};
 use crate::issuer::{Issuer, bearer};
 use crate::servers::{self, ServedIssuer, Server};
 
+/// The Secret of a client, as `bearward keys generate client-secret` makes it; of no secret.
+const CLIENT_SECRET: &str = "\
+apiVersion: v1
+kind: Secret
+type: bearward.dev/client-secret
+metadata: {name: batch-client, labels: {bearward.dev/use: credentials}}
+stringData: {hash: \"sha256:0000000000000000000000000000000000000000000000000000000000000000\"}
+";
+
 /// One line, read.
 #[derive(Debug, PartialEq)]
 struct Play {
@@ -233,6 +242,9 @@ async fn every_line_of_every_example_is_so() {
 
         let mut stage = Stage::open().await;
         let mut documents = stage.make_keys(&plays);
+        if example.contains("secretRef: {name: batch-client}") {
+            documents.push(CLIENT_SECRET.to_owned());
+        }
         documents.insert(0, stage.set(&example));
         let rig = Rig::serve(&documents.join("---\n")).await;
         let mut findings: Vec<Value> = serde_json::from_str(&rig.findings_now().await).unwrap();

@@ -2,11 +2,13 @@
 
 mod commands;
 mod edits;
+mod hygiene;
 mod opaque;
 mod refresh;
 mod rotation;
 mod seen;
 mod state;
+mod walk;
 
 use std::cell::Cell;
 use std::time::Duration;

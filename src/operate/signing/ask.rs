@@ -2,6 +2,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use ::kube::api::{Api, ListParams, Patch, PatchParams};
 use ::kube::core::{ApiResource, DynamicObject, GroupVersionKind};
@@ -12,6 +13,7 @@ use thiserror::Error;
 use super::folder::Asked;
 use super::shown::{Shown, ShownIssuer};
 use crate::api::{GROUP, VERSION};
+use crate::clock::Clock;
 use crate::name::Kind;
 use crate::rotation::{COMPROMISED, DESPITE, ROTATE};
 
@@ -21,6 +23,11 @@ const TRIES: usize = 5;
 /// Where objects of files are that name no namespace.
 const WITHOUT_NAMESPACE: &str = "default";
 
+/// How often it is looked again for a key that status does not show, and how long after the last time: status comes some
+/// seconds after a key, and a key that is compromised cannot wait for people to try again.
+const LOOKS: usize = 20;
+const BETWEEN_LOOKS: Duration = Duration::from_millis(500);
+
 /// The gateway that is asked.
 pub enum Asker {
     /// By its policies in a namespace of a cluster.
@@ -29,6 +36,8 @@ pub enum Asker {
         client: Client,
         /// The namespace; `None`: that of the current context.
         namespace: Option<Box<str>>,
+        /// Time.
+        clock: Clock,
     },
     /// By its folder.
     Folder {
@@ -142,7 +151,7 @@ impl Asker {
     /// The keys of a policy; `None`: of every policy.
     pub async fn list(&self, policy: Option<&str>) -> Result<Vec<Line>, AskError> {
         match self {
-            Self::Cluster { client, namespace } => {
+            Self::Cluster { client, namespace, .. } => {
                 let api = policies(client, namespace.as_deref());
                 let found = match policy {
                     Some(name) => vec![self.find(&api, name).await?],
@@ -173,15 +182,11 @@ impl Asker {
         edit: impl Fn(&mut Map<String, Value>),
     ) -> Result<(), AskError> {
         match self {
-            Self::Cluster { client, namespace } => {
+            Self::Cluster { client, namespace, clock } => {
                 let api = policies(client, namespace.as_deref());
+                self.look_for(&api, clock, policy, kid).await?;
                 for _ in 0..TRIES {
                     let object = self.find(&api, policy).await?;
-                    if object.data.pointer("/spec/issue/ownKeys").is_some() {
-                        return Err(AskError::OwnKeys(policy.to_owned()));
-                    }
-                    let keys = lines(&object);
-                    known_key(policy, kid, keys.iter().map(|line| line.kid.as_str()))?;
                     let annotations = object.metadata.annotations.clone().unwrap_or_default();
                     let mut annotations: Map<String, Value> =
                         annotations.into_iter().map(|(name, value)| (name, value.into())).collect();
@@ -214,6 +219,30 @@ impl Asker {
         }
     }
 
+    /// Refuses a policy whose keys are not ours, and a key that it does not have.
+    async fn look_for(
+        &self,
+        api: &Api<DynamicObject>,
+        clock: &Clock,
+        policy: &str,
+        kid: Option<&str>,
+    ) -> Result<(), AskError> {
+        let mut looks = 1;
+        loop {
+            let object = self.find(api, policy).await?;
+            if object.data.pointer("/spec/issue/ownKeys").is_some() {
+                return Err(AskError::OwnKeys(policy.to_owned()));
+            }
+            let keys = lines(&object);
+            let found = known_key(policy, kid, keys.iter().map(|line| line.kid.as_str()));
+            if found.is_ok() || looks == LOOKS {
+                return found;
+            }
+            looks += 1;
+            clock.sleep(BETWEEN_LOOKS).await;
+        }
+    }
+
     async fn find(&self, api: &Api<DynamicObject>, policy: &str) -> Result<DynamicObject, AskError> {
         let found = api.get_opt(policy).await.map_err(|error| refused(&error))?;
         let object = found
@@ -226,7 +255,7 @@ impl Asker {
 
     fn namespace(&self) -> &str {
         match self {
-            Self::Cluster { client, namespace } => namespace.as_deref().unwrap_or(client.default_namespace()),
+            Self::Cluster { client, namespace, .. } => namespace.as_deref().unwrap_or(client.default_namespace()),
             Self::Folder { namespace, .. } => namespace.as_deref().unwrap_or(WITHOUT_NAMESPACE),
         }
     }

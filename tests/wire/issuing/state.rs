@@ -271,13 +271,15 @@ async fn a_folder_that_cannot_be_written_holds_rotation_and_what_is_there_signs_
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_a_folder_nothing_is_issued_and_the_finding_says_which_flag_is_missing() {
-    let (manifest, _) = super::client_secret("batch");
+    let (manifest, secret) = super::client_secret("batch");
     let rig = Rig::serve(&[POLICY, &manifest, &super::route("http://127.0.0.1:9")].concat()).await;
     rig.until(async || rig.findings_now().await.contains("--state")).await;
     let found = rig.findings_now().await;
     assert!(found.contains("KeysNotWritable"), "{found}");
-    let reply = super::post(rig.http(), "/shop/token", Some("batch:x"), "grant_type=client_credentials").await;
-    assert_eq!(reply.status, 401, "{}", reply.text());
+    for (client, status) in [("batch:x".to_owned(), 401), (format!("batch:{secret}"), 503)] {
+        let reply = super::post(rig.http(), "/shop/token", Some(&client), "grant_type=client_credentials").await;
+        assert_eq!((reply.status, reply.header("retry-after").is_some()), (status, status == 503), "{}", reply.text());
+    }
     let other = crate::kit::ES256.token_of(&crate::kit::claims().with_text("iss", "https://gw.example.com/shop"));
     assert_eq!(rig.get("/orders", &crate::issuer::bearer(&other)).await.status, 503);
     rig.drain().await;
