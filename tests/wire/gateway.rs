@@ -9,6 +9,7 @@ use std::time::Duration;
 use bearward::cli::{self, Command};
 use bearward::clock::{Clock, ManualClock, UnixTime};
 use bearward::jose::FingerprintKey;
+use bearward::operate::signing::Folder;
 use bearward::run::{Gateway, Objects, Parts, start};
 use bearward::secret::Secret;
 use bearward::transport::FixedNames;
@@ -64,7 +65,15 @@ impl Rig {
     pub(crate) async fn restart_with_state(self, meanwhile: impl FnOnce(&Path)) -> Self {
         let Self { clock, gateway, folder } = self;
         within(Box::pin(gateway.drain())).await;
-        meanwhile(&folder.path().join("state"));
+        let state = folder.path().join("state");
+        // A process ends with its last write, which nobody waits for here: the folder is in use until then.
+        within(async {
+            while Folder::open(&state).is_err() {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        })
+        .await;
+        meanwhile(&state);
         Self::open_with_state(folder, Clock::manual(clock).now()).await
     }
 

@@ -1,13 +1,14 @@
 //! Rings in files of one folder, for a gateway without a cluster: the same Secrets, as manifests.
 //!
 //! A file is of mode 0600, is written whole beside its place, and renamed. One process has the folder at a time, by a lock
-//! that ends with the process. Whoever writes names the content that he read, so that an edit by hand is not lost.
+//! that ends with the process and its last write, which may be one that nobody waits for any more. Whoever writes names
+//! the content that he read, so that an edit by hand is not lost.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _, PermissionsExt as _};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
@@ -35,8 +36,9 @@ pub struct Folder {
 
 struct Inner {
     path: PathBuf,
-    /// Held for as long as the process has the folder.
-    _lock: File,
+    /// Locked for as long as the process has the folder, and here by whoever writes a ring: two writes of a file at a time
+    /// would share what is written beside it.
+    lock: Mutex<File>,
 }
 
 /// Why a folder cannot be used.
@@ -69,7 +71,7 @@ impl Folder {
         let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join(".lock"));
         let lock = lock.map_err(unusable)?;
         match lock.try_lock() {
-            Ok(()) => Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), _lock: lock }) }),
+            Ok(()) => Ok(Self { inner: Arc::new(Inner { path: path.to_owned(), lock: Mutex::new(lock) }) }),
             Err(fs::TryLockError::WouldBlock) => Err(FolderError::InUse(path.to_owned())),
             Err(fs::TryLockError::Error(source)) => Err(unusable(source)),
         }
@@ -80,6 +82,16 @@ impl Folder {
     pub(super) fn ring_of(text: &[u8]) -> Option<Ring> {
         let secret = serde_json::from_slice::<core::Secret>(text).ok()?;
         Keyring::read(&secret.data).ok().map(|keyring| keyring.ring().clone())
+    }
+
+    /// Writes alone, on a thread that may block. Until that ends the folder is in use, whoever still waits for it.
+    async fn write<T: Send + 'static>(&self, name: &'static str, work: impl FnOnce() -> T + Send + 'static) -> T {
+        let inner = Arc::clone(&self.inner);
+        tasks::blocking(name, move || {
+            let _alone = inner.lock.lock().unwrap_or_else(PoisonError::into_inner);
+            work()
+        })
+        .await
     }
 
     /// Where it is.
@@ -141,7 +153,7 @@ impl Keep for Folder {
     async fn save(&self, plan: &Plan, keyring: &Keyring, over: Option<Content>) -> Result<(), KeepError> {
         let path = self.file_of(plan);
         let text = manifest(plan, keyring);
-        tasks::blocking("write ring", move || {
+        self.write("write ring", move || {
             let found = read(&path).map_err(|error| failed(&path, &error))?;
             if found.as_deref().map(|bytes| Content::of(bytes)) != over {
                 return Err(KeepError::Conflict);
@@ -187,7 +199,7 @@ impl Keep for Folder {
         let path = self.memory_of(plan);
         let text = ring.to_json();
         let write = move || replace(&path, text.as_bytes()).map_err(|error| failed(&path, &error));
-        tasks::blocking("write last ring", write).await.map(|()| None)
+        self.write("write last ring", write).await.map(|()| None)
     }
 }
 

@@ -2,6 +2,8 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::os::unix::fs::PermissionsExt as _;
+use std::pin::pin;
+use std::process::Command;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -349,6 +351,28 @@ async fn a_folder_belongs_to_one_process_and_to_its_owner_alone() {
     assert!(matches!(Folder::open(&path), Err(FolderError::Readable(_))));
     std::fs::write(at.path().join("file"), "").unwrap();
     assert!(matches!(Folder::open(&at.path().join("file")), Err(FolderError::Unusable { .. })));
+}
+
+#[tokio::test]
+async fn a_folder_is_in_use_until_its_last_write_ends_even_if_nobody_waits_for_it() {
+    let (at, opened) = folder();
+    let path = at.path().join("state");
+    let pipe = path.join("shop.keys.json");
+    assert!(Command::new("mkfifo").args(["-m", "600"]).arg(&pipe).status().unwrap().success());
+    let keyring = Keyring::new(Ring::new(ISSUER, SECS(5), UnixTime::default()));
+    {
+        // It reads first, what is there, and that takes for ever.
+        let plan = plan();
+        let mut write = pin!(opened.save(&plan, &keyring, None));
+        assert!(futures_util::poll!(&mut write).is_pending());
+    }
+    drop(opened);
+    assert!(matches!(Folder::open(&path), Err(FolderError::InUse(_))));
+    // Opened to be written to and closed, it reads as empty.
+    drop(std::fs::OpenOptions::new().write(true).open(&pipe).unwrap());
+    while Folder::open(&path).is_err() {
+        tokio::task::yield_now().await;
+    }
 }
 
 #[tokio::test]
